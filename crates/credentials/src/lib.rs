@@ -1,0 +1,1 @@
+//! One invocation's AWS credentials: context, cell, references, sources and scopes.

@@ -1,0 +1,1 @@
+//! The Amazon ECS domain: identify, observe, analyse, plan, operate, verify.

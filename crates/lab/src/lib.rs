@@ -1,0 +1,1 @@
+//! The fault lab: a causal simulator of the AWS APIs that an Amazon ECS service depends on.

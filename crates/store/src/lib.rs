@@ -1,0 +1,1 @@
+//! Threads, events, reports and audit in SQLite.
