@@ -1,0 +1,202 @@
+use serde::Serialize;
+
+/// A VPC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Vpc {
+    pub(crate) id: String,
+    pub(crate) cidr: String,
+    pub(crate) name: String,
+    pub(crate) dns_support: bool,
+    pub(crate) dns_hostnames: bool,
+}
+
+/// A subnet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Subnet {
+    pub(crate) id: String,
+    pub(crate) arn: String,
+    pub(crate) vpc: String,
+    pub(crate) name: String,
+    pub(crate) cidr: String,
+    pub(crate) availability_zone: String,
+    pub(crate) availability_zone_id: String,
+    /// Falls by one with each task's network interface.
+    pub(crate) available_ips: u32,
+    pub(crate) map_public_ip_on_launch: bool,
+    pub(crate) route_table: String,
+    /// Draws the last part of the next interface's address.
+    pub(crate) addresses_given: u32,
+}
+
+/// A route table; its subnets name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct RouteTable {
+    pub(crate) id: String,
+    pub(crate) vpc: String,
+    pub(crate) name: String,
+    pub(crate) main: bool,
+    pub(crate) routes: Vec<Route>,
+}
+
+/// One route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Route {
+    /// A CIDR block, or a prefix list id for a gateway endpoint.
+    pub(crate) destination: String,
+    pub(crate) target: RouteTarget,
+    pub(crate) state: RouteState,
+}
+
+/// Where a route leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) enum RouteTarget {
+    /// `GatewayId: local`.
+    Local,
+    /// `GatewayId: igw-...`.
+    InternetGateway(String),
+    /// `NatGatewayId: nat-...`.
+    NatGateway(String),
+    /// `GatewayId: vpce-...`.
+    GatewayEndpoint(String),
+}
+
+wire_enum! {
+    /// Whether a route's target exists.
+    RouteState { Active = "active", Blackhole = "blackhole" }
+}
+
+/// A NAT gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct NatGateway {
+    pub(crate) id: String,
+    pub(crate) vpc: String,
+    pub(crate) subnet: String,
+    /// `available` or `deleted`.
+    pub(crate) state: String,
+    pub(crate) public_ip: String,
+}
+
+/// An internet gateway attached to a VPC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct InternetGateway {
+    pub(crate) id: String,
+    pub(crate) vpc: String,
+}
+
+/// A VPC endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct VpcEndpoint {
+    pub(crate) id: String,
+    pub(crate) vpc: String,
+    /// `com.amazonaws.<region>.ecr.api` and so on.
+    pub(crate) service_name: String,
+    pub(crate) endpoint_type: VpcEndpointType,
+    pub(crate) state: String,
+    pub(crate) subnets: Vec<String>,
+    pub(crate) security_groups: Vec<String>,
+    pub(crate) route_tables: Vec<String>,
+    pub(crate) private_dns: bool,
+}
+
+wire_enum! {
+    /// The two kinds of endpoint that the lab knows.
+    VpcEndpointType { Interface = "Interface", Gateway = "Gateway" }
+}
+
+/// A security group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct SecurityGroup {
+    pub(crate) id: String,
+    pub(crate) vpc: String,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) ingress: Vec<Permission>,
+    pub(crate) egress: Vec<Permission>,
+}
+
+/// One permission of a security group, in the API's grouping.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Permission {
+    /// `tcp`, `udp`, `icmp` or `-1` for all.
+    pub(crate) protocol: String,
+    /// Absent when the protocol is `-1`.
+    pub(crate) from_port: Option<i32>,
+    pub(crate) to_port: Option<i32>,
+    pub(crate) ip_ranges: Vec<IpRange>,
+    /// Ids of the groups that are the other end.
+    pub(crate) groups: Vec<String>,
+    pub(crate) prefix_lists: Vec<String>,
+}
+
+/// A CIDR block in a permission.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct IpRange {
+    pub(crate) cidr: String,
+    pub(crate) description: Option<String>,
+}
+
+impl Permission {
+    /// Everything to or from anywhere.
+    pub(crate) fn everything() -> Self {
+        Self {
+            protocol: "-1".to_owned(),
+            from_port: None,
+            to_port: None,
+            ip_ranges: vec![IpRange {
+                cidr: "0.0.0.0/0".to_owned(),
+                description: None,
+            }],
+            groups: Vec::new(),
+            prefix_lists: Vec::new(),
+        }
+    }
+
+    /// One TCP port, with another group as the other end.
+    pub(crate) fn tcp_group(port: u16, group: &str) -> Self {
+        Self {
+            protocol: "tcp".to_owned(),
+            from_port: Some(i32::from(port)),
+            to_port: Some(i32::from(port)),
+            ip_ranges: Vec::new(),
+            groups: vec![group.to_owned()],
+            prefix_lists: Vec::new(),
+        }
+    }
+
+    /// One TCP port, with a CIDR block as the other end.
+    pub(crate) fn tcp_cidr(port: u16, cidr: &str) -> Self {
+        Self {
+            ip_ranges: vec![IpRange {
+                cidr: cidr.to_owned(),
+                description: None,
+            }],
+            groups: Vec::new(),
+            ..Self::tcp_group(port, "")
+        }
+    }
+
+    /// Whether the permission covers this TCP port.
+    pub(crate) fn covers_tcp(&self, port: u16) -> bool {
+        let port = i32::from(port);
+        match self.protocol.as_str() {
+            "-1" => true,
+            "tcp" | "6" => {
+                self.from_port.is_none_or(|from| from <= port || from == -1)
+                    && self.to_port.is_none_or(|to| port <= to || to == -1)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether a CIDR block holds an IPv4 address; malformed text holds nothing.
+pub(crate) fn cidr_holds(cidr: &str, address: &str) -> bool {
+    let parsed = cidr.split_once('/').and_then(|(base, bits)| {
+        let base: std::net::Ipv4Addr = base.parse().ok()?;
+        let bits: u32 = bits.parse().ok().filter(|bits| *bits <= 32)?;
+        let address: std::net::Ipv4Addr = address.parse().ok()?;
+        let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+        Some(u32::from(base) & mask == u32::from(address) & mask)
+    });
+    parsed.unwrap_or(false)
+}

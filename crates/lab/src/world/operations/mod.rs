@@ -1,0 +1,40 @@
+//! The mutating operations of the AWS APIs, as methods of [`World`].
+
+use serde::Deserialize;
+
+mod ecs;
+mod load_balancing;
+mod network;
+mod other;
+
+pub(crate) use load_balancing::HealthCheckChange;
+pub(crate) use network::IngressOrEgress;
+pub(crate) use other::ScalableTargetChange;
+
+use super::{DeploymentConfiguration, LoadBalancerBinding, NetworkConfiguration};
+
+/// `UpdateService`'s input: what is absent stays as it is. Deserializes from the request's JSON.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct UpdateServiceInput {
+    /// Cluster name or ARN.
+    pub(crate) cluster: Option<String>,
+    /// Service name or ARN.
+    pub(crate) service: String,
+    pub(crate) task_definition: Option<String>,
+    pub(crate) desired_count: Option<u32>,
+    pub(crate) force_new_deployment: bool,
+    pub(crate) network_configuration: Option<NetworkConfigurationInput>,
+    pub(crate) health_check_grace_period_seconds: Option<u32>,
+    pub(crate) deployment_configuration: Option<DeploymentConfiguration>,
+    pub(crate) load_balancers: Option<Vec<LoadBalancerBinding>>,
+    pub(crate) platform_version: Option<String>,
+    pub(crate) enable_execute_command: Option<bool>,
+}
+
+/// The wrapper that the API puts around [`NetworkConfiguration`].
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NetworkConfigurationInput {
+    pub(crate) awsvpc_configuration: NetworkConfiguration,
+}

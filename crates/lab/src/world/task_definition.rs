@@ -1,0 +1,209 @@
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Architecture;
+
+/// A registered revision.
+///
+/// `body` is what `DescribeTaskDefinition` returns: every field that was registered, also those the
+/// lab gives no meaning to, so that describing and registering again is lossless. `spec` is the part
+/// of it that the scheduler understands.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct TaskDefinition {
+    pub(crate) arn: String,
+    pub(crate) family: String,
+    pub(crate) revision: u32,
+    pub(crate) status: TaskDefinitionStatus,
+    pub(crate) registered_at: DateTime<Utc>,
+    pub(crate) registered_by: String,
+    pub(crate) deregistered_at: Option<DateTime<Utc>>,
+    pub(crate) body: Value,
+    pub(crate) spec: TaskSpec,
+}
+
+wire_enum! {
+    /// Whether a revision may be used by new services and updates.
+    TaskDefinitionStatus { Active = "ACTIVE", Inactive = "INACTIVE" }
+}
+
+/// The fields of a task definition that decide what happens to its tasks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct TaskSpec {
+    pub(crate) family: String,
+    pub(crate) network_mode: Option<String>,
+    pub(crate) requires_compatibilities: Vec<String>,
+    /// Task-level CPU units, as text like the API's.
+    pub(crate) cpu: Option<String>,
+    /// Task-level memory in MiB, as text like the API's.
+    pub(crate) memory: Option<String>,
+    pub(crate) execution_role_arn: Option<String>,
+    pub(crate) task_role_arn: Option<String>,
+    pub(crate) runtime_platform: Option<RuntimePlatform>,
+    pub(crate) container_definitions: Vec<ContainerDefinition>,
+}
+
+/// The platform that the tasks ask for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RuntimePlatform {
+    pub(crate) cpu_architecture: Option<Architecture>,
+    pub(crate) operating_system_family: Option<String>,
+}
+
+/// One container.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ContainerDefinition {
+    pub(crate) name: String,
+    pub(crate) image: String,
+    pub(crate) cpu: u32,
+    /// Hard limit, MiB.
+    pub(crate) memory: Option<u32>,
+    pub(crate) memory_reservation: Option<u32>,
+    pub(crate) essential: bool,
+    pub(crate) port_mappings: Vec<PortMapping>,
+    pub(crate) environment: Vec<KeyValue>,
+    pub(crate) secrets: Vec<SecretReference>,
+    pub(crate) health_check: Option<ContainerHealthCheck>,
+    pub(crate) log_configuration: Option<LogConfiguration>,
+    pub(crate) command: Vec<String>,
+    pub(crate) entry_point: Vec<String>,
+}
+
+impl Default for ContainerDefinition {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            image: String::new(),
+            cpu: 0,
+            memory: None,
+            memory_reservation: None,
+            essential: true,
+            port_mappings: Vec::new(),
+            environment: Vec::new(),
+            secrets: Vec::new(),
+            health_check: None,
+            log_configuration: None,
+            command: Vec::new(),
+            entry_point: Vec::new(),
+        }
+    }
+}
+
+/// A port mapping.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct PortMapping {
+    pub(crate) container_port: u16,
+    pub(crate) host_port: Option<u16>,
+    pub(crate) protocol: Option<String>,
+}
+
+/// An environment variable.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct KeyValue {
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+/// A secret handed to a container as an environment variable.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct SecretReference {
+    pub(crate) name: String,
+    /// A Secrets Manager ARN with optional `:key:stage:version`, or an SSM name or ARN.
+    pub(crate) value_from: String,
+}
+
+/// A container health check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ContainerHealthCheck {
+    pub(crate) command: Vec<String>,
+    pub(crate) interval: u32,
+    pub(crate) timeout: u32,
+    pub(crate) retries: u32,
+    pub(crate) start_period: Option<u32>,
+}
+
+impl Default for ContainerHealthCheck {
+    fn default() -> Self {
+        Self {
+            command: Vec::new(),
+            interval: 30,
+            timeout: 5,
+            retries: 3,
+            start_period: None,
+        }
+    }
+}
+
+/// A container's log driver.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct LogConfiguration {
+    pub(crate) log_driver: String,
+    pub(crate) options: std::collections::BTreeMap<String, String>,
+}
+
+impl TaskSpec {
+    /// The architecture that the tasks run on.
+    pub(crate) fn architecture(&self) -> Architecture {
+        self.runtime_platform
+            .as_ref()
+            .and_then(|platform| platform.cpu_architecture)
+            .unwrap_or(Architecture::X86_64)
+    }
+
+    pub(crate) fn is_awsvpc(&self) -> bool {
+        self.network_mode.as_deref() == Some("awsvpc")
+    }
+
+    /// CPU units that placement reserves.
+    pub(crate) fn reserved_cpu(&self) -> u32 {
+        self.cpu
+            .as_deref()
+            .and_then(|cpu| cpu.parse().ok())
+            .unwrap_or_else(|| self.container_definitions.iter().map(|c| c.cpu).sum())
+    }
+
+    /// MiB that placement reserves.
+    pub(crate) fn reserved_memory_mib(&self) -> u32 {
+        self.memory
+            .as_deref()
+            .and_then(|memory| memory.parse().ok())
+            .unwrap_or_else(|| {
+                self.container_definitions
+                    .iter()
+                    .map(|c| c.memory_reservation.or(c.memory).unwrap_or(0))
+                    .sum()
+            })
+    }
+
+    /// The hard limit on a container's memory, MiB.
+    pub(crate) fn memory_limit_mib(&self, container: &ContainerDefinition) -> Option<u32> {
+        container.memory.or_else(|| {
+            self.memory
+                .as_deref()
+                .and_then(|memory| memory.parse().ok())
+        })
+    }
+}
+
+impl ContainerDefinition {
+    /// The value of a plain environment variable.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        self.environment
+            .iter()
+            .find(|v| v.name == name)
+            .map(|v| v.value.as_str())
+    }
+
+    /// Whether a variable of that name reaches the process, plain or as a secret.
+    pub(crate) fn provides(&self, name: &str) -> bool {
+        self.variable(name).is_some() || self.secrets.iter().any(|secret| secret.name == name)
+    }
+}
