@@ -1,0 +1,106 @@
+//! Why a model did not answer.
+
+use std::time::Duration;
+
+use ecs_agent_runtime::OrphanError;
+
+/// What the caller can do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorClass {
+    /// Try again later.
+    Retry,
+    /// Get access first.
+    Denied,
+    /// Send something else.
+    Invalid,
+    /// Report a bug.
+    Internal,
+}
+
+/// Why a model did not answer. The words are for a person and hold no key and no prompt.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The provider is overloaded, out of reach or too slow.
+    #[error("model `{model}` is not available: {reason}")]
+    Unavailable {
+        /// The model's name.
+        model: String,
+        /// What happened.
+        reason: String,
+        /// How long the provider asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The provider refused the caller.
+    #[error("model `{model}` refused access: {reason}; check the key and the account")]
+    Denied {
+        /// The model's name.
+        model: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The provider refused the request.
+    #[error("model `{model}` refused the request: {reason}")]
+    Invalid {
+        /// The model's name.
+        model: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The request is larger than the model's window.
+    #[error(
+        "the conversation is too long for model `{model}`; start a new thread or take a model with a larger window"
+    )]
+    ContextTooLong {
+        /// The model's name.
+        model: String,
+    },
+    /// The request is malformed on our side.
+    #[error("malformed request to model `{model}`")]
+    Orphan {
+        /// The model's name.
+        model: String,
+        /// What is wrong with it.
+        source: OrphanError,
+    },
+    /// A script of a test ran out.
+    #[error("the script of model `{model}` has no reply left for agent `{agent}`")]
+    ScriptEnded {
+        /// The model's name.
+        model: String,
+        /// The agent that asked.
+        agent: String,
+    },
+}
+
+impl ModelError {
+    /// What the caller can do about it.
+    #[must_use]
+    pub const fn class(&self) -> ErrorClass {
+        match self {
+            Self::Unavailable { .. } => ErrorClass::Retry,
+            Self::Denied { .. } => ErrorClass::Denied,
+            Self::Invalid { .. } | Self::ContextTooLong { .. } => ErrorClass::Invalid,
+            Self::Orphan { .. } | Self::ScriptEnded { .. } => ErrorClass::Internal,
+        }
+    }
+
+    /// Whether trying the same request again may help.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.class() == ErrorClass::Retry
+    }
+
+    /// How long the provider asked to wait before that.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable { retry_after, .. } => *retry_after,
+            Self::Denied { .. }
+            | Self::Invalid { .. }
+            | Self::ContextTooLong { .. }
+            | Self::Orphan { .. }
+            | Self::ScriptEnded { .. } => None,
+        }
+    }
+}

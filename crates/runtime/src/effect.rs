@@ -1,0 +1,82 @@
+//! What is outstanding: the work that a driver carries out.
+
+use serde_json::Value;
+
+use crate::event::RunOutcome;
+use crate::ids::{AgentName, FramePath, InterruptId, ToolCallId};
+use crate::message::{ModelRequest, ToolCall};
+
+/// What is known about earlier tries of a tool call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// It was never started.
+    First,
+    /// It was started and its end was never logged: it may or may not have happened. A tool that
+    /// changes anything must look before it repeats.
+    OutcomeUnknown,
+}
+
+/// One piece of outstanding work.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Ask a model; ends with `ModelReplied` or `ModelFailed`.
+    CallModel {
+        /// Whose turn it is.
+        frame: FramePath,
+        /// What to ask.
+        request: ModelRequest,
+        /// 1 the first time, 2 after one failure, and so on: wait accordingly.
+        attempt: u32,
+    },
+    /// Carry out a tool call: log `ToolStarted`, do it, log `ToolReturned` or `InterruptRaised`.
+    CallTool {
+        /// Whose call it is.
+        frame: FramePath,
+        /// The agent that calls.
+        agent: AgentName,
+        /// The call, its arguments already checked against the tool's schema at the top level.
+        call: ToolCall,
+        /// The person's answer, if this call raised an interrupt before.
+        answer: Option<Value>,
+        /// Whether it may already have happened.
+        attempt: Attempt,
+    },
+    /// Ask a person; ends with `InterruptAnswered`.
+    AskPerson {
+        /// The question's id.
+        interrupt_id: InterruptId,
+        /// The question.
+        payload: Value,
+    },
+    /// Let started tools finish or stop, then log `RunEnded` with this outcome.
+    EndRun {
+        /// How the run ends.
+        outcome: RunOutcome,
+    },
+}
+
+/// An effect's identity: what a driver remembers as in flight.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EffectKey {
+    /// The model call of a frame.
+    Model(FramePath),
+    /// A tool call of a frame.
+    Tool(FramePath, ToolCallId),
+    /// A question to a person.
+    Person(InterruptId),
+    /// The end.
+    End,
+}
+
+impl Effect {
+    /// Its identity.
+    #[must_use]
+    pub fn key(&self) -> EffectKey {
+        match self {
+            Self::CallModel { frame, .. } => EffectKey::Model(frame.clone()),
+            Self::CallTool { frame, call, .. } => EffectKey::Tool(frame.clone(), call.id.clone()),
+            Self::AskPerson { interrupt_id, .. } => EffectKey::Person(*interrupt_id),
+            Self::EndRun { .. } => EffectKey::End,
+        }
+    }
+}
