@@ -1,1 +1,41 @@
 //! The Amazon ECS domain: identify, observe, analyse, plan, operate, verify.
+//!
+//! The way through: read a service into an [`Observation`]; [`analyse`] it against the
+//! [`Catalogue`]; [`propose`] a plan of typed operations; carry it out only as a
+//! `Plan<Approved>`; [`judge`] the service again. Everything but the reading and the writing is a
+//! pure function.
+
+mod analyse;
+mod catalogue;
+mod observation;
+mod plan;
+mod verify;
+
+pub use analyse::{
+    Citation, Confidence, Diagnosis, Finding, GroundError, Role, TimelineEntry, Verdict,
+    analyse, ground,
+};
+pub use catalogue::{
+    Catalogue, CatalogueError, Check, Fix, FixMode, FixOperation, Grade, IamNeeds, LookAlike,
+    Matching, Mode, ModeRisk, RiskLevel, Severity, Symptom,
+};
+pub use observation::{
+    Cited, ContainerDefinition, ContainerHealthCheck, ContainerInstanceSnapshot, ContainerSnapshot,
+    DeploymentSnapshot, Evidence, EvidenceId, EvidenceLog, Gap, GapReason, HealthCheck,
+    ImageSnapshot, ListenerSnapshot, LoadBalancerSnapshot, LogConfiguration, LogGroupSnapshot,
+    LogLine, NatGatewaySnapshot, NetworkAclSnapshot, NetworkSnapshot, Observation, PortMapping,
+    RoleSnapshot, RouteSnapshot, RouteTableSnapshot, ScalingSnapshot, SecretReference,
+    SecretSnapshot, SecurityGroupSnapshot, SecurityRule, ServiceEvent, ServiceSnapshot,
+    SimulatedAction, StackSnapshot, SubnetSnapshot, TargetGroupSnapshot, TargetSnapshot,
+    TaskDefinitionSnapshot, TaskSnapshot, VpcEndpointSnapshot,
+};
+pub use plan::{
+    APPROVAL_MINUTES, Advice, Alternative, Approval, ApprovalError, Approved, AwsvpcNetwork,
+    CircuitBreaker, CpuArchitecture, CreateLogGroup, DiffLine, Direction, Drift, Fingerprint,
+    Inverse, ModifyTargetGroupHealthCheck, Operation, Peer, Permission, Plan, PlanContent,
+    PlanError, PlanHash, PortRule, Precondition, Produced, Proposed, ProposedOperation,
+    RegisterScalableTarget, RegisterTaskDefinitionRevision, RequestRecord, RevisionRef, Risk,
+    SecurityGroupRuleChange, Step, StepOutcome, StepStatus, StopTask, TaskDefinitionChange,
+    UpdateService, propose,
+};
+pub use verify::{Baseline, Verification, VerificationState, judge, rollback_plan};

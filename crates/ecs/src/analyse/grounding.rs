@@ -1,0 +1,90 @@
+//! Checking that findings say what the evidence says.
+
+use serde_json::Value;
+
+use super::Finding;
+use crate::observation::{Evidence, EvidenceId, Observation};
+
+/// Why a finding is not grounded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GroundError {
+    /// It cites nothing.
+    #[error("the finding `{mode}` cites no evidence")]
+    Uncited {
+        /// Id of the mode.
+        mode: String,
+    },
+    /// It cites evidence that does not exist.
+    #[error("there is no evidence `{evidence}`")]
+    Missing {
+        /// The id cited.
+        evidence: EvidenceId,
+    },
+    /// It quotes what the evidence does not say.
+    #[error("`{evidence}` does not say `{quote}`")]
+    Misquoted {
+        /// The evidence cited.
+        evidence: EvidenceId,
+        /// The quote.
+        quote: String,
+    },
+}
+
+/// Checks that every quote of a finding occurs in the evidence it cites.
+///
+/// # Errors
+/// [`GroundError`] names the first citation that is not true.
+pub fn ground(observation: &Observation, finding: &Finding) -> Result<(), GroundError> {
+    if finding.evidence.is_empty() {
+        return Err(GroundError::Uncited {
+            mode: finding.mode.clone(),
+        });
+    }
+    for citation in &finding.evidence {
+        let evidence =
+            observation
+                .evidence
+                .find(citation.evidence)
+                .ok_or(GroundError::Missing {
+                    evidence: citation.evidence,
+                })?;
+        if !says(evidence, &citation.quote) {
+            return Err(GroundError::Misquoted {
+                evidence: citation.evidence,
+                quote: citation.quote.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether the evidence contains the quote: in a text, as a whole scalar, or, written
+/// `field: value`, as a field of one of its objects.
+pub(crate) fn says(evidence: &Evidence, quote: &str) -> bool {
+    !quote.is_empty() && contains(&evidence.content, quote)
+}
+
+fn contains(value: &Value, quote: &str) -> bool {
+    match value {
+        Value::String(text) => text.contains(quote),
+        Value::Array(items) => items.iter().any(|item| contains(item, quote)),
+        Value::Object(fields) => fields.iter().any(|(name, item)| {
+            contains(item, quote)
+                || quote
+                    .strip_prefix(name.as_str())
+                    .and_then(|rest| rest.strip_prefix(": "))
+                    .is_some_and(|rest| is_scalar(item, rest))
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => is_scalar(value, quote),
+    }
+}
+
+fn is_scalar(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(own) => own == text,
+        Value::Bool(_) | Value::Number(_) | Value::Null => value.to_string() == text,
+        Value::Array(items) => items.is_empty() && text == "[]",
+        Value::Object(_) => false,
+    }
+}

@@ -1,0 +1,31 @@
+//! Plans: typed operations, why, what they change, and a person's approval of exactly that.
+//!
+//! A plan is made by [`propose`] or, from a language model's words, by [`Plan::from_model`]; both
+//! go through the same rules. It is specific enough that nothing is left to decide when it runs.
+
+mod build;
+mod error;
+mod expected;
+mod fingerprint;
+mod lifecycle;
+mod operation;
+mod propose;
+mod step;
+
+pub use build::ProposedOperation;
+pub use error::PlanError;
+pub use fingerprint::{Drift, Fingerprint};
+pub use lifecycle::{
+    APPROVAL_MINUTES, Approval, ApprovalError, Approved, Plan, PlanContent, PlanHash, Proposed,
+};
+pub use operation::{
+    AwsvpcNetwork, CircuitBreaker, CpuArchitecture, CreateLogGroup, Direction,
+    ModifyTargetGroupHealthCheck, Operation, Peer, PortRule, RegisterScalableTarget,
+    RegisterTaskDefinitionRevision, RevisionRef, SecurityGroupRuleChange, StopTask,
+    TaskDefinitionChange, UpdateService,
+};
+pub use propose::propose;
+pub use step::{
+    Advice, Alternative, DiffLine, Inverse, Permission, Precondition, Produced, RequestRecord,
+    Risk, Step, StepOutcome, StepStatus,
+};
