@@ -1,0 +1,195 @@
+//! The record of every AWS call of one invocation, taken on the wire.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::sync::{Mutex, lock};
+
+/// Calls kept; an invocation that makes more keeps its latest.
+const CALLS_KEPT: usize = 20_000;
+
+/// One AWS call of an invocation, with all its attempts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CallRecord {
+    /// The call's position in the invocation, counted from 1.
+    pub number: u64,
+    /// The service it was signed for, such as `ecs`.
+    pub service: String,
+    /// The operation, such as `DescribeServices`.
+    pub operation: String,
+    /// The region it was signed for.
+    pub region: String,
+    /// The last four characters of the access key id that signed it.
+    pub access_key_id_last4: String,
+    /// How often the request was sent.
+    pub attempts: u32,
+    /// The HTTP status of the last attempt; none if no response came.
+    pub status: Option<u16>,
+    /// AWS's id of the last attempt, for its support and for CloudTrail.
+    pub request_id: Option<String>,
+    /// AWS's clock at the last attempt.
+    pub aws_date: Option<DateTime<Utc>>,
+    /// From the first byte sent to the last attempt's response headers.
+    #[serde(rename = "duration_ms", serialize_with = "as_milliseconds")]
+    pub duration: Duration,
+}
+
+fn as_milliseconds<S: serde::Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Collects call records.
+#[derive(Debug, Default)]
+pub(crate) struct CallLog(Mutex<Log>);
+
+#[derive(Debug, Default)]
+struct Log {
+    records: VecDeque<Entry>,
+    count: u64,
+    aws_now: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    record: CallRecord,
+    /// The SDK sends the same id with every attempt of one call.
+    sdk_invocation: Option<String>,
+    started: Instant,
+}
+
+/// One attempt that is on its way.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    number: u64,
+}
+
+impl CallLog {
+    /// Notes that `request` is about to be sent.
+    pub(crate) fn sent(&self, request: &HttpRequest) -> Attempt {
+        let sdk_invocation = request
+            .headers()
+            .get("amz-sdk-invocation-id")
+            .map(str::to_owned);
+        let mut log = lock(&self.0);
+        let earlier = log
+            .records
+            .iter_mut()
+            .rev()
+            .find(|entry| sdk_invocation.is_some() && entry.sdk_invocation == sdk_invocation);
+        if let Some(entry) = earlier {
+            entry.record.attempts += 1;
+            return Attempt {
+                number: entry.record.number,
+            };
+        }
+        log.count += 1;
+        let number = log.count;
+        if log.records.len() == CALLS_KEPT {
+            log.records.pop_front();
+        }
+        log.records.push_back(Entry {
+            record: describe(number, request),
+            sdk_invocation,
+            started: Instant::now(),
+        });
+        Attempt { number }
+    }
+
+    /// Notes what came back, or that nothing did.
+    pub(crate) fn answered(&self, attempt: &Attempt, response: Option<&HttpResponse>) {
+        let mut log = lock(&self.0);
+        let date = response.and_then(|response| aws_date(response.headers().get("date")?));
+        if date.is_some() {
+            log.aws_now = date;
+        }
+        let number = attempt.number;
+        let mut entries = log.records.iter_mut().rev();
+        let Some(entry) = entries.find(|entry| entry.record.number == number) else {
+            return;
+        };
+        entry.record.duration = entry.started.elapsed();
+        entry.record.status = response.map(|response| response.status().as_u16());
+        entry.record.request_id = response.and_then(request_id);
+        entry.record.aws_date = date;
+    }
+
+    pub(crate) fn records(&self) -> Vec<CallRecord> {
+        let log = lock(&self.0);
+        log.records
+            .iter()
+            .map(|entry| entry.record.clone())
+            .collect()
+    }
+
+    /// Returns the latest time that AWS told.
+    pub(crate) fn aws_now(&self) -> Option<DateTime<Utc>> {
+        lock(&self.0).aws_now
+    }
+}
+
+/// Reads what a signed request says about itself. SECURITY: of `Authorization`, only the credential
+/// scope and the last four characters of the key id are kept.
+fn describe(number: u64, request: &HttpRequest) -> CallRecord {
+    let headers = request.headers();
+    let scope = headers.get("authorization").and_then(credential_scope);
+    let [key_id, region, service] = scope.unwrap_or(["", "", ""]);
+    let last_four = key_id.get(key_id.len().saturating_sub(4)..);
+    let target = headers
+        .get("x-amz-target")
+        .and_then(|target| target.rsplit('.').next());
+    let operation = target.or_else(|| query_action(request.body().bytes()?));
+    CallRecord {
+        number,
+        service: service.to_owned(),
+        operation: operation.unwrap_or("unknown").to_owned(),
+        region: region.to_owned(),
+        access_key_id_last4: last_four.unwrap_or_default().to_owned(),
+        attempts: 1,
+        status: None,
+        request_id: None,
+        aws_date: None,
+        duration: Duration::ZERO,
+    }
+}
+
+/// Takes key id, region and service out of `… Credential=KEY/DATE/REGION/SERVICE/aws4_request, …`.
+fn credential_scope(authorization: &str) -> Option<[&str; 3]> {
+    let (_, rest) = authorization.split_once("Credential=")?;
+    let mut parts = rest.split([',', ' ']).next()?.split('/');
+    let key_id = parts.next()?;
+    let _date = parts.next()?;
+    Some([key_id, parts.next()?, parts.next()?])
+}
+
+/// Finds the operation of a Query-protocol body, `Action=DescribeSubnets&…`.
+fn query_action(body: &[u8]) -> Option<&str> {
+    let mut fields = body.split(|b| *b == b'&');
+    let action = fields.find_map(|field| field.strip_prefix(b"Action="))?;
+    let name = std::str::from_utf8(action).ok()?;
+    name.bytes()
+        .all(|b| b.is_ascii_alphanumeric())
+        .then_some(name)
+}
+
+/// Reads the request id under the names that AWS's services give it.
+pub(crate) fn request_id(response: &HttpResponse) -> Option<String> {
+    let headers = response.headers();
+    let names = ["x-amzn-requestid", "x-amz-request-id", "x-amzn-request-id"];
+    let id = names.iter().find_map(|name| headers.get(name))?;
+    let well_formed = !id.is_empty() && id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic());
+    well_formed.then(|| id.to_owned())
+}
+
+/// Reads an HTTP date.
+pub(crate) fn aws_date(text: &str) -> Option<DateTime<Utc>> {
+    let date = DateTime::parse_from_rfc2822(text).ok()?;
+    Some(date.with_timezone(&Utc))
+}
+
+#[cfg(test)]
+#[path = "calls_tests.rs"]
+mod tests;

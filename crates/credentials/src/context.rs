@@ -1,0 +1,469 @@
+//! The credential context: who one invocation is at AWS, and for how long.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sts::config::retry::RetryPartition;
+use aws_types::SdkConfig;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::arn::Arn;
+use crate::calls::CallRecord;
+use crate::endpoint::Endpoints;
+use crate::identity::{AccountId, InvocationId, Region};
+use crate::keys::Keys;
+use crate::provider::ContextProvider;
+use crate::reference::CredentialReference;
+use crate::scope::Scope;
+use crate::slot::{Phase, Refused, Slot, Ticket};
+use crate::source_error::SourceError;
+use crate::sources::Recipe;
+use crate::sync::{Mutex, lock};
+use crate::wire::Wire;
+
+/// Credentials with less time left than this are renewed before the next request.
+const RENEWAL_MARGIN: TimeDelta = TimeDelta::minutes(3);
+
+/// The in-memory holder of one invocation's AWS credentials.
+///
+/// It is made empty, filled by [`Sources::fill`](crate::Sources::fill), and cleared at the end, for
+/// ever. Subagents and tools of the invocation share it by `Arc`; nothing else can reach it, and it
+/// cannot be copied.
+#[derive(Debug)]
+pub struct CredentialContext {
+    invocation: InvocationId,
+    region: OnceLock<Region>,
+    wire: Arc<Wire>,
+    slot: Slot<Filled>,
+    service: Mutex<Option<ServiceContext>>,
+    /// Held while credentials are resolved, so that there is one resolution at a time.
+    pub(crate) resolving: tokio::sync::Mutex<()>,
+}
+
+/// What a filled context holds.
+#[derive(Debug)]
+pub(crate) struct Filled {
+    pub(crate) keys: Keys,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) lifetime: Lifetime,
+    /// How to get new keys of the same scope. Dropped with the keys.
+    pub(crate) recipe: Option<Arc<Recipe>>,
+}
+
+/// Whose the credentials are, as STS said, and what for.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub(crate) account: AccountId,
+    pub(crate) principal: Arn,
+    pub(crate) reference: CredentialReference,
+    pub(crate) scope: Scope,
+    pub(crate) narrowed: bool,
+}
+
+/// When credentials end: measured by the issuer's clock, then counted on ours.
+///
+/// The local wall clock may be wrong and a stand-in for AWS may tell virtual time, so neither is
+/// compared with `expires_at` directly.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lifetime {
+    expires_at: Option<DateTime<Utc>>,
+    /// When they end, on the monotonic clock.
+    deadline: Option<Instant>,
+    /// Whether the issuer's `Date` and its `expires_at` belong to one clock.
+    dates_agree: bool,
+}
+
+impl Lifetime {
+    /// `issuer_now` is the `Date` of the response that the keys came in.
+    pub(crate) fn measured(
+        expires_at: Option<DateTime<Utc>>,
+        issuer_now: DateTime<Utc>,
+        longest: TimeDelta,
+    ) -> Self {
+        let Some(end) = expires_at else {
+            return Self {
+                expires_at,
+                deadline: None,
+                dates_agree: false,
+            };
+        };
+        let left = end - issuer_now;
+        // A minute of grace for rounding: an answer that claims more than was asked for, or none
+        // at all, tells that the two times belong to different clocks.
+        let dates_agree = left > TimeDelta::zero() && left <= longest + TimeDelta::minutes(1);
+        let left = if dates_agree { left } else { longest };
+        Self {
+            expires_at,
+            deadline: left
+                .to_std()
+                .ok()
+                .and_then(|left| Instant::now().checked_add(left)),
+            dates_agree,
+        }
+    }
+
+    /// For keys that somebody else was issued with: only their stated end is known.
+    pub(crate) fn stated(expires_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Self {
+        let left = expires_at.map(|end| (end - now).to_std().unwrap_or_default());
+        Self {
+            expires_at,
+            deadline: left.and_then(|left| Instant::now().checked_add(left)),
+            dates_agree: false,
+        }
+    }
+
+    /// Tells whether fewer than `margin` are left.
+    fn ends_within(&self, margin: TimeDelta, aws_now: Option<DateTime<Utc>>) -> bool {
+        let counted = self.deadline.is_some_and(|deadline| {
+            deadline.saturating_duration_since(Instant::now())
+                <= margin.to_std().unwrap_or_default()
+        });
+        let told = self
+            .expires_at
+            .zip(aws_now)
+            .is_some_and(|(end, now)| end - now <= margin);
+        counted || (self.dates_agree && told)
+    }
+}
+
+/// The service that an invocation is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceContext {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The service's name.
+    pub service: String,
+    /// The region both are in.
+    pub region: Region,
+    /// The account both are in.
+    pub account: AccountId,
+    /// The person's organisation, if they named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// The environment, such as `production`, if they named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+}
+
+/// Where a context stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContextState {
+    /// No credentials yet.
+    Empty,
+    /// Credentials are there.
+    Filled,
+    /// The invocation is over; there will be no credentials again.
+    Cleared,
+}
+
+/// A context without its secrets: what the model, the person and the report may learn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ContextDescription {
+    /// The invocation it belongs to.
+    pub invocation: InvocationId,
+    /// Where it stands.
+    pub state: ContextState,
+    /// The account, as STS said.
+    pub account: Option<AccountId>,
+    /// The principal, as STS said.
+    pub principal_arn: Option<Arn>,
+    /// The region, if one was given.
+    pub region: Option<Region>,
+    /// When the credentials end, if they do.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// What they may be used for.
+    pub scope: Option<Scope>,
+    /// Whether AWS itself holds them to that scope by a session policy.
+    pub narrowed: bool,
+    /// Where they came from.
+    pub reference: Option<CredentialReference>,
+    /// The last four characters of their access key id.
+    pub access_key_id_last4: Option<String>,
+}
+
+impl CredentialContext {
+    /// Makes the empty context of one invocation.
+    ///
+    /// Without `region`, the region of the profile that fills it is taken, if it has one.
+    pub fn new(
+        invocation: InvocationId,
+        region: Option<Region>,
+        endpoints: Endpoints,
+    ) -> Arc<Self> {
+        let wire = Arc::new(Wire::new(invocation, endpoints));
+        Arc::new(Self::over(wire, invocation, region))
+    }
+
+    /// Makes a context for keys that are not yet known to be right. It shares the way to AWS and
+    /// nothing else, and is cleared before its maker returns.
+    pub(crate) fn staging(&self) -> Arc<Self> {
+        let region = self.region.get().cloned();
+        Arc::new(Self::over(Arc::clone(&self.wire), self.invocation, region))
+    }
+
+    fn over(wire: Arc<Wire>, invocation: InvocationId, region: Option<Region>) -> Self {
+        Self {
+            invocation,
+            region: region.map(OnceLock::from).unwrap_or_default(),
+            wire,
+            slot: Slot::new(),
+            service: Mutex::new(None),
+            resolving: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// Returns the invocation that owns this context.
+    pub fn invocation(&self) -> InvocationId {
+        self.invocation
+    }
+
+    /// Returns where this context's requests go.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.wire.endpoints
+    }
+
+    /// Describes the context without its secrets.
+    pub fn describe(&self) -> ContextDescription {
+        let facts = self.slot.read(|filled| {
+            let key_id = filled.keys.access_key_id.last_four().to_owned();
+            (filled.identity.clone(), filled.lifetime.expires_at, key_id)
+        });
+        let state = match &facts {
+            Ok(_) => ContextState::Filled,
+            Err(Phase::Cleared) => ContextState::Cleared,
+            Err(Phase::Empty | Phase::Filled) => ContextState::Empty,
+        };
+        let (identity, expires_at, key_id) = match facts {
+            Ok((identity, expires_at, key_id)) => (identity, expires_at, Some(key_id)),
+            Err(_) => (None, None, None),
+        };
+        ContextDescription {
+            invocation: self.invocation,
+            state,
+            account: identity.as_ref().map(|i| i.account.clone()),
+            principal_arn: identity.as_ref().map(|i| i.principal.clone()),
+            region: self.region.get().cloned(),
+            expires_at,
+            scope: identity.as_ref().map(|i| i.scope.clone()),
+            narrowed: identity.as_ref().is_some_and(|i| i.narrowed),
+            reference: identity.map(|i| i.reference),
+            access_key_id_last4: key_id,
+        }
+    }
+
+    /// Returns the region that requests go to.
+    ///
+    /// # Errors
+    /// [`ContextError::RegionMissing`], which says where one may come from; none is assumed.
+    pub fn region(&self) -> Result<Region, ContextError> {
+        self.region
+            .get()
+            .cloned()
+            .ok_or(ContextError::RegionMissing)
+    }
+
+    /// Sets the region of a context that was made without one.
+    ///
+    /// # Errors
+    /// [`ContextError::RegionFixed`] if it already has another: clients were made for that one.
+    pub fn adopt_region(&self, region: Region) -> Result<(), ContextError> {
+        let fixed = self.region.get_or_init(|| region.clone());
+        if *fixed == region {
+            return Ok(());
+        }
+        Err(ContextError::RegionFixed {
+            fixed: fixed.clone(),
+        })
+    }
+
+    /// Notes which service the invocation is about.
+    pub fn set_service_context(&self, service: ServiceContext) {
+        *lock(&self.service) = Some(service);
+    }
+
+    /// Returns which service the invocation is about, once that is known.
+    pub fn service_context(&self) -> Option<ServiceContext> {
+        lock(&self.service).clone()
+    }
+
+    /// Wipes the credentials, closes the connections, and refuses all further use.
+    ///
+    /// Works after a panic, from any thread, and any number of times.
+    pub fn clear(&self) {
+        self.discard();
+        self.wire.close();
+    }
+
+    /// Wipes the credentials of a staging context; the way to AWS stays open for its owner.
+    pub(crate) fn discard(&self) {
+        self.slot.clear();
+        *lock(&self.service) = None;
+    }
+
+    /// Tells whether [`CredentialContext::clear`] was called.
+    pub fn is_cleared(&self) -> bool {
+        self.slot.phase() == Phase::Cleared
+    }
+
+    /// Makes the configuration for this invocation's SDK clients.
+    ///
+    /// Each request asks this context for credentials at the moment it is signed, so clients may be
+    /// made before the context is filled, survive a change of scope, and fail at once after
+    /// [`CredentialContext::clear`]. Nothing comes from the environment; HTTP client, time-outs and
+    /// retry limits are the invocation's own.
+    ///
+    /// The SDK's shared configuration has no place for the retry bucket, so give each client
+    /// [`CredentialContext::retry_partition`] as well:
+    ///
+    /// ```ignore
+    /// let config = aws_sdk_ecs::config::Builder::from(&context.sdk_config()?)
+    ///     .retry_partition(context.retry_partition())
+    ///     .build();
+    /// let ecs = aws_sdk_ecs::Client::from_conf(config);
+    /// ```
+    ///
+    /// # Errors
+    /// [`ContextError::RegionMissing`], or [`ContextError::Cleared`].
+    pub fn sdk_config(self: &Arc<Self>) -> Result<SdkConfig, ContextError> {
+        if self.is_cleared() {
+            return Err(ContextError::Cleared);
+        }
+        let provider = SharedCredentialsProvider::new(ContextProvider::new(Arc::clone(self)));
+        Ok(self.wire.sdk_config(&self.region()?, provider))
+    }
+
+    /// Returns the retry bucket of this invocation, for each of its SDK clients.
+    pub fn retry_partition(&self) -> RetryPartition {
+        self.wire.retry_partition()
+    }
+
+    /// Lists the AWS calls made so far, oldest first.
+    pub fn calls(&self) -> Vec<CallRecord> {
+        self.wire.calls.records()
+    }
+
+    /// Returns the latest time that AWS told in a response; none before the first one.
+    pub fn aws_now(&self) -> Option<DateTime<Utc>> {
+        self.wire.calls.aws_now()
+    }
+
+    /// Renews the credentials if they are about to end and their source can be asked again.
+    ///
+    /// Signing does this by itself; call it before a stretch of work that must not be interrupted.
+    ///
+    /// # Errors
+    /// [`SourceError`] if they have ended and could not be renewed. While they last, a renewal that
+    /// fails is not an error.
+    pub async fn ensure_fresh(self: &Arc<Self>) -> Result<(), SourceError> {
+        if !self.ends_within(RENEWAL_MARGIN) {
+            return Ok(());
+        }
+        let _one_at_a_time = self.resolving.lock().await;
+        if !self.ends_within(RENEWAL_MARGIN) {
+            return Ok(());
+        }
+        let recipe = self.slot.read(|filled| filled.recipe.clone());
+        let renewed = match recipe.ok().flatten() {
+            Some(recipe) => recipe.follow(self).await.map(|_| ()),
+            None => Err(SourceError::Expired {
+                reference: self.describe().reference,
+            }),
+        };
+        match renewed {
+            Err(error) if self.ends_within(TimeDelta::zero()) => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Returns the values to sign one request with.
+    pub(crate) fn signing_keys(&self) -> Result<Credentials, ContextError> {
+        if self.ends_within(TimeDelta::zero()) {
+            return Err(ContextError::Expired);
+        }
+        let keys = self.slot.read(|filled| filled.keys.for_signing());
+        keys.map_err(|phase| match phase {
+            Phase::Cleared => ContextError::Cleared,
+            Phase::Empty | Phase::Filled => ContextError::Empty,
+        })
+    }
+
+    pub(crate) fn wire(&self) -> &Arc<Wire> {
+        &self.wire
+    }
+
+    pub(crate) fn begin_fill(&self) -> Result<Ticket, SourceError> {
+        self.slot.begin().map_err(SourceError::from)
+    }
+
+    pub(crate) fn commit_fill(&self, ticket: &Ticket, filled: Filled) -> Result<(), SourceError> {
+        self.slot.commit(ticket, filled).map_err(SourceError::from)
+    }
+
+    /// Moves the keys out and leaves the context cleared.
+    pub(crate) fn take_keys(&self) -> Option<(Keys, Lifetime)> {
+        let filled = self.slot.take().ok()?;
+        Some((filled.keys, filled.lifetime))
+    }
+
+    fn ends_within(&self, margin: TimeDelta) -> bool {
+        let lifetime = self.slot.read(|filled| filled.lifetime);
+        lifetime.is_ok_and(|lifetime| lifetime.ends_within(margin, self.aws_now()))
+    }
+}
+
+impl From<Refused> for SourceError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Cleared => Self::Cleared,
+            Refused::Superseded => Self::Superseded,
+        }
+    }
+}
+
+/// Why a context cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContextError {
+    /// Nobody has said where.
+    #[error(
+        "no AWS region is known, and none is assumed: give `--region`, set `region` in the AWS \
+         profile or in the configuration file, or name the service by its ARN"
+    )]
+    RegionMissing,
+    /// The context already works in another region.
+    #[error("this invocation works in region `{fixed}`: start another one for another region")]
+    RegionFixed {
+        /// The region it works in.
+        fixed: Region,
+    },
+    /// There are no credentials yet.
+    #[error("the credential context is empty: resolve a credential reference first")]
+    Empty,
+    /// The credentials have ended.
+    #[error("the credentials have expired: resolve their reference again")]
+    Expired,
+    /// The invocation is over.
+    #[error("the credential context is cleared: the invocation is over")]
+    Cleared,
+}
+
+impl ContextError {
+    /// Returns a short fixed word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::RegionMissing => "region_missing",
+            Self::RegionFixed { .. } => "region_fixed",
+            Self::Empty => "credentials_empty",
+            Self::Expired => "credentials_expired",
+            Self::Cleared => "credentials_cleared",
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "context_tests.rs"]
+mod tests;

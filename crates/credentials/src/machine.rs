@@ -1,0 +1,103 @@
+//! The AWS configuration of the machine this runs on, read only when the person asked for it.
+
+use std::sync::Arc;
+
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::default_provider::region::DefaultRegionChain;
+use aws_config::meta::region::ProvideRegion;
+use aws_config::profile::credentials::ProfileFileError;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
+use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
+
+use crate::context::CredentialContext;
+use crate::keys::Keys;
+use crate::reference::CredentialReference;
+use crate::source_error::{SourceError, causes};
+use crate::wire;
+
+/// Resolves a profile or the default chain, and takes its region if the context has none.
+///
+/// SECURITY: the caller has checked that the person asked for it. The providers are made for this
+/// one call, and so are their caches.
+pub(crate) async fn keys(
+    context: &Arc<CredentialContext>,
+    reference: &CredentialReference,
+) -> Result<Keys, SourceError> {
+    let profile = match reference {
+        CredentialReference::Profile { name } => Some(name.as_str()),
+        CredentialReference::DefaultChain
+        | CredentialReference::Static { .. }
+        | CredentialReference::AssumeRole { .. } => None,
+    };
+    if context.region().is_err()
+        && let Some(region) = region(profile).await
+    {
+        context.adopt_region(region)?;
+    }
+    let region = context.region()?;
+    let config = ProviderConfig::default()
+        .with_http_client(context.wire().http_client())
+        .with_sleep_impl(wire::sleep())
+        .with_region(Some(aws_types::region::Region::new(region.to_string())));
+    let resolved = match profile {
+        Some(name) => {
+            let provider = ProfileFileCredentialsProvider::builder()
+                .configure(&config)
+                .profile_name(name)
+                .build();
+            provider.provide_credentials().await
+        }
+        None => {
+            let chain = DefaultCredentialsChain::builder().configure(config);
+            chain.build().await.provide_credentials().await
+        }
+    };
+    let keys = resolved.map_err(|error| SourceError::Unresolved {
+        reference: reference.clone(),
+        reason: reason(&error),
+    })?;
+    Keys::from_sdk(&keys).map_err(|source| SourceError::Keys {
+        reference: reference.clone(),
+        source,
+    })
+}
+
+async fn region(profile: Option<&str>) -> Option<crate::identity::Region> {
+    let region = match profile {
+        Some(name) => {
+            let provider = ProfileFileRegionProvider::builder().profile_name(name);
+            provider.build().region().await
+        }
+        None => DefaultRegionChain::builder().build().region().await,
+    };
+    region?.as_ref().parse().ok()
+}
+
+/// Says why in fixed words; the SDK's own text can contain parts of the configuration files.
+fn reason(error: &CredentialsError) -> &'static str {
+    for cause in causes(error) {
+        match cause.downcast_ref::<ProfileFileError>() {
+            Some(ProfileFileError::FeatureNotEnabled { .. }) => {
+                return "it signs in through SSO or a credential process, which this program does \
+                        not read; export temporary keys with `aws configure export-credentials`";
+            }
+            Some(ProfileFileError::MissingProfile { .. }) => return "the profile does not exist",
+            Some(ProfileFileError::ProfileDidNotContainCredentials { .. }) => {
+                return "the profile has no credentials";
+            }
+            Some(ProfileFileError::InvalidProfile { .. }) => {
+                return "the AWS configuration files cannot be parsed";
+            }
+            Some(_) => return "the profile is not usable as it is written",
+            None => {}
+        }
+    }
+    match error {
+        CredentialsError::CredentialsNotLoaded(_) => "none are configured",
+        CredentialsError::ProviderTimedOut(_) => "the source did not answer in time",
+        CredentialsError::InvalidConfiguration(_) => "the configuration is not valid",
+        CredentialsError::ProviderError(_) => "the source refused or failed",
+        _ => "the source failed",
+    }
+}
