@@ -63,17 +63,18 @@ pub(crate) use load_balancing::{
 pub(crate) use logs::{LogEvent, LogGroup, LogStream};
 pub(crate) use network::{
     InternetGateway, IpRange, NatGateway, Permission, Route, RouteState, RouteTable, RouteTarget,
-    SecurityGroup, Subnet, Vpc, VpcEndpoint, VpcEndpointType,
+    SecurityGroup, Subnet, Vpc, VpcEndpoint, VpcEndpointType, cidr_holds,
 };
 pub(crate) use operations::{
-    HealthCheckChange, IngressOrEgress, ScalableTargetChange, UpdateServiceInput,
+    HealthCheckChange, IngressOrEgress, RouteChange, ScalableTargetChange, UpdateServiceInput,
+    begin_deployment,
 };
 pub(crate) use registry::{Architecture, Image, Repository};
 pub(crate) use scaling::{ScalableTarget, ScalingActivity, ScalingPolicy};
 pub(crate) use secrets::{Parameter, Secret};
 pub(crate) use stacks::{Stack, StackEvent, StackResource};
 pub(crate) use task::{
-    Container, ContainerHealth, ContainerStatus, NetworkAttachment, StopCode, Task, TaskStatus,
+    Container, ContainerHealth, ContainerStatus, Ending, NetworkAttachment, StopCode, Task, TaskStatus,
 };
 pub(crate) use task_definition::{
     ContainerDefinition, ContainerHealthCheck, KeyValue, LogConfiguration, PortMapping,
@@ -244,6 +245,13 @@ impl Region {
                 .iter()
                 .rev()
                 .find(|td| td.status == TaskDefinitionStatus::Active),
+        }
+    }
+
+    /// Lets every service look at the world again: something it depends on has changed.
+    pub(crate) fn wake(&mut self, now: DateTime<Utc>) {
+        for service in self.services.values_mut() {
+            service.wakes_at = now;
         }
     }
 

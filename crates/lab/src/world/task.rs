@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::LaunchType;
+use super::{AppBehaviour, LaunchType};
 
 /// A task, from its creation until an hour after it stopped.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -44,6 +46,8 @@ pub(crate) struct Task {
     pub(crate) stopped_reason: Option<String>,
     /// When its present phase ends.
     pub(crate) phase_ends_at: DateTime<Utc>,
+    /// How the program will end by itself, known from its start.
+    pub(crate) ending: Option<Ending>,
     /// Whether it ever counted as a working task of its deployment.
     pub(crate) was_ready: bool,
     /// Whether its end already counted against its deployment.
@@ -101,8 +105,27 @@ pub(crate) struct Container {
     pub(crate) host_ports: Vec<(u16, u16)>,
     pub(crate) health_failures: u32,
     pub(crate) next_health_check_at: Option<DateTime<Utc>>,
+    /// The program inside, once the image was pulled.
+    pub(crate) app: Option<Arc<AppBehaviour>>,
+    /// Whether it has logged that it listens.
+    pub(crate) announced: bool,
     /// When each of the program's periodic lines is due, in the program's order.
     pub(crate) next_lines_at: Vec<DateTime<Utc>>,
+}
+
+/// The end that a program comes to without anybody stopping it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Ending {
+    pub(crate) at: DateTime<Utc>,
+    /// The container's name.
+    pub(crate) container: String,
+    pub(crate) exit_code: i32,
+    /// The task's `stoppedReason`.
+    pub(crate) task_reason: String,
+    /// The container's `reason`.
+    pub(crate) container_reason: Option<String>,
+    /// What it logs last.
+    pub(crate) lines: Vec<String>,
 }
 
 /// The elastic network interface of an awsvpc task.

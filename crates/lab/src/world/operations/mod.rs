@@ -6,9 +6,11 @@ mod ecs;
 mod load_balancing;
 mod network;
 mod other;
+mod registration;
 
+pub(crate) use ecs::begin_deployment;
 pub(crate) use load_balancing::HealthCheckChange;
-pub(crate) use network::IngressOrEgress;
+pub(crate) use network::{IngressOrEgress, RouteChange};
 pub(crate) use other::ScalableTargetChange;
 
 use super::{DeploymentConfiguration, LoadBalancerBinding, NetworkConfiguration};
