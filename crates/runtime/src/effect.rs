@@ -16,6 +16,20 @@ pub enum Attempt {
     OutcomeUnknown,
 }
 
+/// A person's answer, together with the very question that it answers.
+///
+/// A tool decides from these two alone: nothing that was said after the question was asked can
+/// change what the answer is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// What was asked, as it was logged.
+    pub question: Value,
+    /// What the person said.
+    pub answer: Value,
+    /// Who said it.
+    pub by: String,
+}
+
 /// One piece of outstanding work.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -37,7 +51,7 @@ pub enum Effect {
         /// The call, its arguments already checked against the tool's schema at the top level.
         call: ToolCall,
         /// The person's answer, if this call raised an interrupt before.
-        answer: Option<Value>,
+        answer: Option<Answer>,
         /// Whether it may already have happened.
         attempt: Attempt,
     },

@@ -39,7 +39,7 @@ mod todo;
 pub use agent::{AgentSpec, BuiltinTools, ToolSpec};
 pub use budget::{Budget, Budgets};
 pub use builtin::tools_of;
-pub use effect::{Attempt, Effect, EffectKey};
+pub use effect::{Answer, Attempt, Effect, EffectKey};
 pub use event::{EVENT_VERSION, Event, EventBody, RunOutcome};
 pub use files::{FileError, VirtualFiles};
 pub use ids::{

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use crate::budget::{Budget, Budgets};
+use crate::effect::Answer;
 use crate::event::RunOutcome;
 use crate::files::VirtualFiles;
 use crate::ids::{AgentName, FramePath, InterruptId, RunId, ToolCallId};
@@ -112,7 +113,7 @@ pub(crate) enum CallState {
     /// For the driver to carry out.
     Outstanding {
         started: bool,
-        answer: Option<Value>,
+        answer: Option<Answer>,
     },
     /// Waiting for a person.
     Interrupted(InterruptId),

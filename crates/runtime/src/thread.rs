@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::agent::AgentSpec;
 use crate::budget::Budget;
 use crate::builtin::{self, Builtin, TaskArguments, tools_of};
-use crate::effect::{Attempt, Effect, EffectKey};
+use crate::effect::{Answer, Attempt, Effect, EffectKey};
 use crate::event::{Event, EventBody, RunOutcome};
 use crate::ids::{FramePath, InterruptId, RunId, ToolCallId};
 use crate::large_result;
@@ -155,14 +155,18 @@ impl Thread {
             EventBody::InterruptAnswered {
                 interrupt_id,
                 answer,
-                by: _,
+                by,
             } => {
                 if let Some(open) = self.state.interrupts.remove(interrupt_id)
                     && let Some(call) = self.call_mut(&open.frame, &open.call.id)
                 {
                     *call = CallState::Outstanding {
                         started: false,
-                        answer: Some(answer.clone()),
+                        answer: Some(Answer {
+                            question: open.payload,
+                            answer: answer.clone(),
+                            by: by.clone(),
+                        }),
                     };
                 }
             }
