@@ -52,7 +52,7 @@ pub(crate) use capacity::{CapacityProvider, ContainerInstance, Resources};
 pub(crate) use ecs::{
     AssignPublicIp, CircuitBreaker, Cluster, Deployment, DeploymentConfiguration, DeploymentStatus,
     LaunchType, LoadBalancerBinding, NetworkConfiguration, RolloutState, Service,
-    ServiceDeployment, ServiceDeploymentStatus, ServiceEvent, ServiceStatus,
+    ServiceDeployment, ServiceDeploymentStatus, ServiceEvent, ServiceStatus, uuid_shaped,
 };
 pub(crate) use error::AwsError;
 pub(crate) use ids::Ids;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,7 +21,7 @@ pub(crate) struct TaskDefinition {
     pub(crate) registered_by: String,
     pub(crate) deregistered_at: Option<DateTime<Utc>>,
     pub(crate) body: Value,
-    pub(crate) spec: TaskSpec,
+    pub(crate) spec: Arc<TaskSpec>,
 }
 
 wire_enum! {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
@@ -49,7 +51,7 @@ impl World {
             registered_by: registered_by.to_owned(),
             deregistered_at: None,
             body,
-            spec,
+            spec: Arc::new(spec),
         };
         region.task_definitions.entry(family).or_default().push(definition.clone());
         Ok(definition)
