@@ -1,0 +1,5 @@
+//! autoscaling
+
+use super::Operation;
+
+pub(super) const OPERATIONS: &[Operation] = &[];

@@ -1,0 +1,5 @@
+//! cloudformation
+
+use super::Operation;
+
+pub(super) const OPERATIONS: &[Operation] = &[];

@@ -1,0 +1,5 @@
+//! cloudwatch
+
+use super::Operation;
+
+pub(super) const OPERATIONS: &[Operation] = &[];

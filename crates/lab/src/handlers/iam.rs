@@ -1,0 +1,5 @@
+//! iam
+
+use super::Operation;
+
+pub(super) const OPERATIONS: &[Operation] = &[];

@@ -1,0 +1,5 @@
+//! parameters
+
+use super::Operation;
+
+pub(super) const OPERATIONS: &[Operation] = &[];

@@ -1,0 +1,13 @@
+//! The wire: signatures, protocols, errors, as AWS's own endpoints speak them.
+
+mod cbor;
+mod error;
+mod input;
+mod protocol;
+mod signature;
+mod xml;
+
+pub(crate) use error::ApiError;
+pub(crate) use input::Input;
+pub(crate) use protocol::{Protocol, Route, render_error, render_output};
+pub(crate) use signature::{Authorization, SignatureProblem, SignedRequest};
