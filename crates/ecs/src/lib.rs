@@ -6,8 +6,12 @@
 //! pure function.
 
 mod analyse;
+mod aws;
 mod catalogue;
+mod identify;
 mod observation;
+mod observe;
+mod operate;
 mod plan;
 mod verify;
 
@@ -15,6 +19,7 @@ pub use analyse::{
     Citation, Confidence, Diagnosis, Finding, GroundError, Role, TimelineEntry, Verdict,
     analyse, ground,
 };
+pub use aws::{AwsClients, AwsError, AwsErrorKind, ClientsError, TextCleaner};
 pub use catalogue::{
     Catalogue, CatalogueError, Check, Fix, FixMode, FixOperation, Grade, IamNeeds, LookAlike,
     Matching, Mode, ModeRisk, RiskLevel, Severity, Symptom,
@@ -29,6 +34,7 @@ pub use observation::{
     SimulatedAction, StackSnapshot, SubnetSnapshot, TargetGroupSnapshot, TargetSnapshot,
     TaskDefinitionSnapshot, TaskSnapshot, VpcEndpointSnapshot,
 };
+pub use observe::{ObserveError, ObserveOptions, ServiceTarget, observe};
 pub use plan::{
     APPROVAL_MINUTES, Advice, Alternative, Approval, ApprovalError, Approved, AwsvpcNetwork,
     CircuitBreaker, CpuArchitecture, CreateLogGroup, DiffLine, Direction, Drift, Fingerprint,
@@ -39,3 +45,13 @@ pub use plan::{
     UpdateService, propose,
 };
 pub use verify::{Baseline, Verification, VerificationState, judge, rollback_plan};
+
+// SEAM (fixed; the `agent` crate calls exactly these; remove this block when all of them exist):
+//   observe_policy::observe_policy() (written)          pub mod report (see report/mod.rs for its signatures)
+//   enum Attempt { First, OutcomeUnknown }              (in operate)
+//   async fn operate(&AwsClients, &Plan<Approved>, step: u32, done: &[StepOutcome], Attempt) -> Result<StepOutcome, AwsError>
+//   async fn roll_back(&AwsClients, &Plan<Approved>, done: &[StepOutcome], Attempt) -> Result<Vec<StepOutcome>, AwsError>   // inverse operations, last first, reconciling
+//   async fn identify(&AwsClients, query: &str, hints: &SearchHints{cluster: Option<String>, service: Option<String>}) -> Result<Identification, AwsError>
+//   async fn observe(&AwsClients, &ServiceTarget, &ObserveOptions{read_logs: bool, ..}) -> Result<Observation, AwsError>
+//   struct ServiceTarget: Serialize + Deserialize + Display + Clone {cluster, service}   // stored in the thread; fn cluster_name(&self), service_name(&self) -> &str
+//   impl ServiceTarget { async fn locate(&AwsClients, cluster: &str, service: &str) -> Result<Self, AwsError> }  // one DescribeServices: NotFound names cluster/service; fills ARNs

@@ -1,0 +1,1 @@
+//! From loose words to one service.
