@@ -1,0 +1,154 @@
+//! The tools on the protocol's side: arguments in, text and structured content out.
+
+use std::sync::Arc;
+
+use ecs_agent_runtime::ThreadId;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
+    JsonObject, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer, ServerHandler};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::backend::{Backend, BackendError};
+use crate::catalogue::{INSTRUCTIONS, ToolName};
+use crate::message::ThreadParams;
+use crate::text::Readable;
+
+/// Five tools over a [`Backend`]. Holds nothing between calls.
+#[derive(Clone)]
+pub struct ToolServer {
+    backend: Arc<dyn Backend>,
+    calls: TaskTracker,
+}
+
+impl std::fmt::Debug for ToolServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ToolServer").finish_non_exhaustive()
+    }
+}
+
+impl ToolServer {
+    /// Offers what `backend` does.
+    pub fn new(backend: Arc<dyn Backend>) -> Self {
+        Self { backend, calls: TaskTracker::new() }
+    }
+
+    /// The calls in flight.
+    pub(crate) const fn calls(&self) -> &TaskTracker {
+        &self.calls
+    }
+
+    /// Carries one call out. What goes wrong is the tool's own error, so that the assistant reads
+    /// it and can correct itself.
+    pub(crate) async fn call(
+        &self,
+        tool: ToolName,
+        arguments: JsonObject,
+        cancel: CancellationToken,
+    ) -> CallToolResult {
+        let backend = &self.backend;
+        match tool {
+            ToolName::Find => match parse(arguments) {
+                Ok(params) => result(backend.find(params, cancel).await),
+                Err(refusal) => refused(&refusal),
+            },
+            ToolName::Diagnose => match parse(arguments) {
+                Ok(params) => result(backend.diagnose(params, cancel).await),
+                Err(refusal) => refused(&refusal),
+            },
+            ToolName::Threads => match parse(arguments) {
+                Ok(params) => result(backend.threads(params).await),
+                Err(refusal) => refused(&refusal),
+            },
+            ToolName::Report => match thread(arguments) {
+                Ok(thread) => result(backend.report(thread).await),
+                Err(refusal) => refused(&refusal),
+            },
+            ToolName::Plan => match thread(arguments) {
+                Ok(thread) => result(backend.plan(thread).await),
+                Err(refusal) => refused(&refusal),
+            },
+        }
+    }
+}
+
+impl ServerHandler for ToolServer {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(
+                Implementation::new("ecs-deep-agent", env!("CARGO_PKG_VERSION"))
+                    .with_title("ECS Deep Agent"),
+            )
+            .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(ToolName::ALL.into_iter().map(ToolName::tool).collect()))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let Some(tool) = ToolName::parse(&request.name) else {
+            let names: Vec<&str> = ToolName::ALL.into_iter().map(ToolName::as_str).collect();
+            return Err(ErrorData::invalid_params(
+                format!("there is no tool of that name; there are {}", names.join(", ")),
+                None,
+            ));
+        };
+        let arguments = request.arguments.unwrap_or_default();
+        let call = self.call(tool, arguments, context.ct);
+        Ok(self.calls.track_future(call).await.into())
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        ToolName::parse(name).map(ToolName::tool)
+    }
+}
+
+fn parse<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, BackendError> {
+    serde_json::from_value(arguments.into())
+        .map_err(|error| BackendError::new(format!("the arguments do not fit the tool: {error}")))
+}
+
+fn thread(arguments: JsonObject) -> Result<ThreadId, BackendError> {
+    let params: ThreadParams = parse(arguments)?;
+    params.thread.parse().map_err(|error: ecs_agent_runtime::ParseIdError| {
+        BackendError::new(format!("{error}; list_threads shows the ids there are"))
+    })
+}
+
+/// The same result twice: readable text for a model, structure for a program.
+fn result<T: Serialize + Readable>(outcome: Result<T, BackendError>) -> CallToolResult {
+    let response = match outcome {
+        Ok(response) => response,
+        Err(error) => return refused(&error),
+    };
+    match serde_json::to_value(&response) {
+        Ok(value) => {
+            let mut result = CallToolResult::success(vec![ContentBlock::text(response.text())]);
+            result.structured_content = Some(value);
+            result
+        }
+        Err(error) => refused(&BackendError::new(format!("the result cannot be written: {error}"))),
+    }
+}
+
+fn refused(error: &BackendError) -> CallToolResult {
+    CallToolResult::error(vec![ContentBlock::text(error.to_string())])
+}
+
+#[cfg(test)]
+#[path = "tools_tests.rs"]
+mod tests;

@@ -1,0 +1,229 @@
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
+
+use super::*;
+use crate::backend::BoxFuture;
+use crate::message::{
+    DiagnoseParams, DiagnoseResponse, DiagnosisStatus, FindParams, FindResponse, FoundService,
+    Match, PlanResponse, ReportResponse, ThreadsParams, ThreadsResponse,
+};
+
+const THREAD: &str = "thread-00000000-0000-0000-0000-000000000007";
+
+/// Answers at once; `diagnose` waits until it is cancelled when asked to `wait`.
+#[derive(Default)]
+struct Fake {
+    cancelled: Mutex<usize>,
+}
+
+impl Backend for Fake {
+    fn find(
+        &self,
+        params: FindParams,
+        _cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<FindResponse, BackendError>> {
+        Box::pin(async move {
+            Ok(FindResponse {
+                matched: Match::One,
+                services: vec![FoundService {
+                    cluster: params.cluster.unwrap_or_else(|| "shop".to_owned()),
+                    service: "api".to_owned(),
+                    arn: "arn:aws:ecs:eu-west-1:111122223333:service/shop/api".to_owned(),
+                    reasons: vec!["the name is in the words".to_owned()],
+                }],
+                searched: None,
+            })
+        })
+    }
+
+    fn diagnose(
+        &self,
+        params: DiagnoseParams,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<DiagnoseResponse, BackendError>> {
+        Box::pin(async move {
+            if params.text == "wait" {
+                cancel.cancelled().await;
+                *self.cancelled.lock().unwrap() += 1;
+            }
+            Ok(DiagnoseResponse {
+                thread: THREAD.to_owned(),
+                status: DiagnosisStatus::Done,
+                summary: "unwell: the image tag is missing".to_owned(),
+                service_context: None,
+                findings: vec![json!({"mode": "image_tag_missing"})],
+                question: None,
+                report: Some("# Report".to_owned()),
+            })
+        })
+    }
+
+    fn threads(&self, _params: ThreadsParams) -> BoxFuture<'_, Result<ThreadsResponse, BackendError>> {
+        Box::pin(async { Ok(ThreadsResponse { threads: Vec::new() }) })
+    }
+
+    fn report(&self, thread: ThreadId) -> BoxFuture<'_, Result<ReportResponse, BackendError>> {
+        Box::pin(async move { Err(BackendError::new(format!("`{thread}` not found"))) })
+    }
+
+    fn plan(&self, thread: ThreadId) -> BoxFuture<'_, Result<PlanResponse, BackendError>> {
+        Box::pin(async move {
+            Ok(PlanResponse {
+                thread: thread.to_string(),
+                plan: None,
+                awaiting_approval: true,
+                document: Some("# Plan".to_owned()),
+            })
+        })
+    }
+}
+
+/// A client that writes lines of JSON, as any MCP client does.
+struct Client {
+    input: DuplexStream,
+    output: tokio::io::Lines<BufReader<DuplexStream>>,
+}
+
+impl Client {
+    async fn send(&mut self, message: &Value) {
+        self.input.write_all(format!("{message}\n").as_bytes()).await.unwrap();
+    }
+
+    async fn ask(&mut self, id: u32, method: &str, params: Value) -> Value {
+        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await;
+        self.answer(id).await
+    }
+
+    async fn answer(&mut self, id: u32) -> Value {
+        loop {
+            let line = self.output.next_line().await.unwrap().expect("the server is there");
+            let message: Value = serde_json::from_str(&line).unwrap();
+            if message["id"] == id {
+                return message;
+            }
+        }
+    }
+}
+
+async fn session(backend: Arc<Fake>) -> (Client, tokio::task::JoinHandle<Result<(), crate::McpError>>) {
+    let (input, server_input) = tokio::io::duplex(64 * 1024);
+    let (server_output, output) = tokio::io::duplex(64 * 1024);
+    let serving = tokio::spawn(crate::serve(
+        backend,
+        server_input,
+        server_output,
+        CancellationToken::new(),
+    ));
+    let mut client = Client { input, output: BufReader::new(output).lines() };
+    let begun = client
+        .ask(
+            0,
+            "initialize",
+            json!({
+                "protocolVersion": "2025-06-18",
+                "capabilities": {},
+                "clientInfo": {"name": "test", "version": "0"},
+            }),
+        )
+        .await;
+    assert_eq!(begun["result"]["serverInfo"]["name"], "ecs-deep-agent");
+    client.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
+    (client, serving)
+}
+
+async fn call(client: &mut Client, id: u32, tool: &str, arguments: Value) -> Value {
+    let answer = client.ask(id, "tools/call", json!({"name": tool, "arguments": arguments})).await;
+    answer["result"].clone()
+}
+
+#[tokio::test]
+async fn every_tool_says_that_it_reads_and_what_it_returns() {
+    let (mut client, _serving) = session(Arc::default()).await;
+    let listed = client.ask(1, "tools/list", json!({})).await;
+    let tools = listed["result"]["tools"].as_array().unwrap();
+    let names: Vec<&str> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        ["find_ecs_service", "diagnose_ecs_service", "list_threads", "get_report", "get_plan"]
+    );
+    for tool in tools {
+        assert_eq!(tool["annotations"]["readOnlyHint"], true, "{tool}");
+        assert_eq!(tool["annotations"]["destructiveHint"], false, "{tool}");
+        assert_eq!(tool["inputSchema"]["type"], "object", "{tool}");
+        assert_eq!(tool["outputSchema"]["type"], "object", "{tool}");
+    }
+}
+
+#[tokio::test]
+async fn a_result_is_text_and_structure() {
+    let (mut client, _serving) = session(Arc::default()).await;
+    let found = call(&mut client, 1, "find_ecs_service", json!({"query": "api", "cluster": "shop"})).await;
+    assert_eq!(found["isError"], false);
+    assert_eq!(found["structuredContent"]["services"][0]["cluster"], "shop");
+    assert_eq!(found["structuredContent"]["match"], "one");
+    assert!(found["content"][0]["text"].as_str().unwrap().contains("api in cluster shop"));
+    let diagnosed = call(&mut client, 2, "diagnose_ecs_service", json!({"text": "api is down"})).await;
+    assert_eq!(diagnosed["structuredContent"]["thread"], THREAD);
+    assert!(diagnosed["content"][0]["text"].as_str().unwrap().contains("# Report"));
+    let plan = call(&mut client, 3, "get_plan", json!({"thread": THREAD})).await;
+    assert_eq!(plan["structuredContent"]["awaiting_approval"], true);
+    assert!(plan["content"][0]["text"].as_str().unwrap().contains("ecs-deep-agent resume"));
+}
+
+#[tokio::test]
+async fn what_goes_wrong_is_the_tools_error() {
+    let (mut client, _serving) = session(Arc::default()).await;
+    let cases = [
+        ("find_ecs_service", json!({}), "query"),
+        ("find_ecs_service", json!({"query": "x", "approve": true}), "approve"),
+        ("get_report", json!({"thread": "nonsense"}), "list_threads"),
+        ("get_report", json!({"thread": THREAD}), "not found"),
+    ];
+    for (id, (tool, arguments, word)) in (1..).zip(cases) {
+        let answer = call(&mut client, id, tool, arguments).await;
+        assert_eq!(answer["isError"], true, "{answer}");
+        assert!(answer["content"][0]["text"].as_str().unwrap().contains(word), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn no_tool_approves_or_executes() {
+    let (mut client, _serving) = session(Arc::default()).await;
+    for (id, tool) in (1..).zip(["approve", "execute_repair", "execute_operation", "resume"]) {
+        let answer = client.ask(id, "tools/call", json!({"name": tool, "arguments": {}})).await;
+        assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_call_reaches_the_backend_and_the_rest_goes_on() {
+    let backend = Arc::new(Fake::default());
+    let (mut client, serving) = session(backend.clone()).await;
+    let waiting = json!({"name": "diagnose_ecs_service", "arguments": {"text": "wait"}});
+    client.send(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": waiting})).await;
+    let ping = client.ask(2, "ping", json!({})).await;
+    assert_eq!(ping["result"], json!({}), "a call in flight does not block others");
+    client
+        .send(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}))
+        .await;
+    let after = call(&mut client, 3, "list_threads", json!({})).await;
+    assert_eq!(after["isError"], false);
+    drop(client);
+    serving.await.unwrap().unwrap();
+    assert_eq!(*backend.cancelled.lock().unwrap(), 1);
+}
+
+// The protocol library waits some seconds for late results: the clock is moved, not watched.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_ends_its_calls() {
+    let backend = Arc::new(Fake::default());
+    let (mut client, serving) = session(backend.clone()).await;
+    let waiting = json!({"name": "diagnose_ecs_service", "arguments": {"text": "wait"}});
+    client.send(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": waiting})).await;
+    client.ask(2, "ping", json!({})).await;
+    drop(client);
+    serving.await.unwrap().unwrap();
+    assert_eq!(*backend.cancelled.lock().unwrap(), 1);
+}
