@@ -32,6 +32,10 @@ pub struct Answer {
 
 /// One piece of outstanding work.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a thread has a handful of effects at a time, and each is taken apart at once"
+)]
 pub enum Effect {
     /// Ask a model; ends with `ModelReplied` or `ModelFailed`.
     CallModel {

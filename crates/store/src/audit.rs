@@ -173,7 +173,7 @@ impl Store {
         sqlx::query("SELECT * FROM audit WHERE tenant = ?1 AND thread = ?2 ORDER BY seq")
             .bind(scope.as_str())
             .bind(thread.to_string())
-            .fetch_all(&mut *self.reader().await)
+            .fetch_all(&mut *self.reader().await?)
             .await
             .while_("reading audit records")?
             .iter()
@@ -187,7 +187,7 @@ impl Store {
     /// The first record that was changed, removed, put in or moved, or a cut end.
     pub async fn audit_verify(&self, scope: &TenantScope) -> Result<AuditChain, AuditError> {
         const DOING: &str = "checking the audit chain";
-        let mut reader = self.reader().await;
+        let mut reader = self.reader().await?;
         // Within one transaction, so that chain and head are of one moment.
         let mut transaction = reader.begin().await.while_(DOING)?;
         let rows = sqlx::query("SELECT * FROM audit WHERE tenant = ?1 ORDER BY seq")

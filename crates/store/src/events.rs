@@ -165,7 +165,7 @@ impl Store {
         )
         .bind(scope.as_str())
         .bind(plan_hash)
-        .fetch_optional(&mut *self.reader().await)
+        .fetch_optional(&mut *self.reader().await?)
         .await
         .while_("reading an approval")?;
         let Some(row) = row else { return Ok(None) };
@@ -196,7 +196,7 @@ impl Store {
         thread: ThreadId,
         after: Seq,
     ) -> Result<Vec<StoredEvent>, StoreError> {
-        let mut reader = self.reader().await;
+        let mut reader = self.reader().await?;
         // One statement, so that the thread and its events are of one moment.
         let rows = sqlx::query(
             "SELECT events.seq, events.event FROM threads LEFT JOIN events \

@@ -76,7 +76,7 @@ impl Store {
         .bind(scope.as_str())
         .bind(thread.to_string())
         .bind(kind)
-        .fetch_optional(&mut *self.reader().await)
+        .fetch_optional(&mut *self.reader().await?)
         .await
         .while_("reading a report")?
         .as_ref()
@@ -98,7 +98,7 @@ impl Store {
         )
         .bind(scope.as_str())
         .bind(thread.to_string())
-        .fetch_all(&mut *self.reader().await)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .while_("listing reports")?
         .iter()

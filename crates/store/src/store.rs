@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -30,6 +31,9 @@ struct Connections {
     writer: Mutex<SqliteConnection>,
     /// A database in memory is visible to one connection only, so there the writer reads too.
     reader: Option<Mutex<SqliteConnection>>,
+    /// Set by every write. A write whose future was dropped may still be under way in SQLite's
+    /// thread, so the next read waits for that thread first: what is read is then what is.
+    unsettled: AtomicBool,
 }
 
 impl Store {
@@ -95,6 +99,7 @@ impl Store {
             path: path.to_owned(),
             writer: Mutex::new(writer),
             reader: reader.map(Mutex::new),
+            unsettled: AtomicBool::new(false),
         };
         Self {
             connections: Arc::new(connections),
@@ -102,14 +107,29 @@ impl Store {
     }
 
     pub(crate) async fn writer(&self) -> MutexGuard<'_, SqliteConnection> {
-        self.connections.writer.lock().await
+        let writer = self.connections.writer.lock().await;
+        self.connections.unsettled.store(true, Ordering::Relaxed);
+        writer
     }
 
-    pub(crate) async fn reader(&self) -> MutexGuard<'_, SqliteConnection> {
-        match &self.connections.reader {
-            Some(reader) => reader.lock().await,
-            None => self.writer().await,
+    pub(crate) async fn reader(&self) -> Result<MutexGuard<'_, SqliteConnection>, StoreError> {
+        let Connections {
+            writer,
+            reader,
+            unsettled,
+            ..
+        } = &*self.connections;
+        let Some(reader) = reader else {
+            return Ok(writer.lock().await);
+        };
+        // If the lock is taken, a write is under way whose future lives: it may come after.
+        if unsettled.load(Ordering::Relaxed)
+            && let Ok(mut writer) = writer.try_lock()
+        {
+            writer.ping().await.while_("waiting for earlier writes")?;
+            unsettled.store(false, Ordering::Relaxed);
         }
+        Ok(reader.lock().await)
     }
 }
 

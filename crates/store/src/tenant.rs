@@ -30,3 +30,7 @@ impl fmt::Debug for TenantScope {
         write!(f, "TenantScope({})", self.0)
     }
 }
+
+#[cfg(test)]
+#[path = "tenant_tests.rs"]
+mod tests;

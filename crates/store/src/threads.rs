@@ -155,7 +155,7 @@ impl Store {
         sqlx::query("SELECT * FROM threads WHERE tenant = ?1 AND id = ?2")
             .bind(scope.as_str())
             .bind(id.to_string())
-            .fetch_optional(&mut *self.reader().await)
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .while_("reading a thread")?
             .as_ref()
@@ -181,7 +181,7 @@ impl Store {
         .bind(scope.as_str())
         .bind(after.map(|id| id.to_string()))
         .bind(limit.min(MAX_PAGE))
-        .fetch_all(&mut *self.reader().await)
+        .fetch_all(&mut *self.reader().await?)
         .await
         .while_("listing threads")?
         .iter()
