@@ -5,4 +5,5 @@ mod evaluate;
 mod policy;
 
 pub(crate) use directory::{AssumeRole, Directory, Identity};
-pub(crate) use evaluate::Access;
+pub(crate) use evaluate::{Access, Verdict, authorize};
+pub(crate) use policy::PolicyDocument;
