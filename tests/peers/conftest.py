@@ -52,11 +52,11 @@ class Lab:
 
     def static(self, account=None):
         """The access keys of the account's user that may only assume the role."""
-        keys = (account or self.account)["keys"][0]
+        account = account or self.account
         return boto3.Session(
-            aws_access_key_id=keys["access_key_id"],
-            aws_secret_access_key=keys["secret_access_key"],
-            region_name=(account or self.account)["regions"][0],
+            aws_access_key_id=account["access_key_id"],
+            aws_secret_access_key=account["secret_access_key"],
+            region_name=account["regions"][0],
         )
 
     def assume(self, account=None, policy=None, session="peer-test", **more):

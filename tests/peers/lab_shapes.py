@@ -79,7 +79,10 @@ def _json(shape, value, path):
 
 
 def _in_enum(shape, value):
-    # EC2 writes `available` where its model says `Available`.
+    # EC2 writes `available` where its model says `Available`, and documents it for internet
+    # gateways, where its model does not list it.
+    if shape.name == "AttachmentStatus" and value == "available":
+        return True
     return not shape.enum or value.lower() in {known.lower() for known in shape.enum}
 
 

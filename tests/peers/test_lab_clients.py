@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -235,9 +236,8 @@ def test_a_session_policy_narrows(lab, cluster, services):
 
 
 def test_wrong_credentials_are_refused(lab):
-    import boto3
-    keys = lab.account["keys"][0]
-    wrong = boto3.Session(keys["access_key_id"], "not-the-secret", region_name=lab.region)
+    known = lab.account["access_key_id"]
+    wrong = boto3.Session(known, "not-the-secret", region_name=lab.region)
     assert refused(lab.client("sts", wrong).get_caller_identity) == "SignatureDoesNotMatch"
     assert refused(lab.client("ecs", wrong).list_clusters) == "InvalidSignatureException"
     unknown = boto3.Session("AKIAUNKNOWN", "secret", region_name=lab.region)

@@ -14,7 +14,9 @@ mod server;
 mod wire;
 mod world;
 
+pub use oracle::HealthReport;
+pub use scenario::{Scenario, ScenarioError, Target, Truth};
 pub use server::{
     ClockMode, LabAccount, LabConfig, LabError, LabHandle, LabKeys, LabServer, RequestOutcome,
-    RequestRecord,
+    RequestRecord, WireFault, WireFaultKind,
 };

@@ -13,15 +13,22 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::faults::WireFault;
 use super::lab::Lab;
+use crate::oracle::HealthReport;
+use crate::scenario::Truth;
 
 pub(super) fn routes() -> Router<Arc<Lab>> {
     Router::new()
+        .route("/lab/health", get(health))
+        .route("/lab/truth", get(truth))
+        .route("/lab/scenario", get(scenario))
         .route("/lab/requests", get(requests))
         .route("/lab/accounts", get(accounts))
         .route("/lab/clock", get(clock))
         .route("/lab/clock/advance", post(advance))
         .route("/lab/credentials/expire", post(expire))
+        .route("/lab/faults", post(fault))
         .layer(middleware::from_fn(only_from_here))
 }
 
@@ -49,6 +56,23 @@ fn names_loopback(host: &str) -> bool {
     };
     let name = name.trim_start_matches('[').trim_end_matches(']');
     name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+async fn health(State(lab): State<Arc<Lab>>) -> Json<HealthReport> {
+    Json(lab.health())
+}
+
+async fn truth(State(lab): State<Arc<Lab>>) -> Json<Truth> {
+    Json(lab.truth().clone())
+}
+
+async fn scenario(State(lab): State<Arc<Lab>>) -> Json<Value> {
+    Json(lab.scenario())
+}
+
+async fn fault(State(lab): State<Arc<Lab>>, Query(fault): Query<WireFault>) -> StatusCode {
+    lab.add_fault(fault);
+    StatusCode::NO_CONTENT
 }
 
 #[derive(Deserialize)]

@@ -151,7 +151,7 @@ fn serve(
             ),
         });
     }
-    lab.inject(caller, region, &route.service, &route.operation)?;
+    lab.fault(&route.service, &route.operation)?;
     if route.service == "sts" && route.operation == "AssumeRole" {
         if let Some(role) = route.input.text("RoleArn") {
             trail.needs.push(Need::on("sts:AssumeRole", role));

@@ -3,50 +3,67 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::clock::{ClockMode, LabClock};
+use super::faults::{WireFault, WireFaults};
 use super::journal::{Journal, RequestRecord};
-use crate::iam::{Directory, Identity};
+use crate::iam::Directory;
+use crate::oracle::{Baseline, HealthReport};
+use crate::scenario::{Scenario, ScenarioError, Simulation, Truth};
 use crate::wire::ApiError;
-use crate::world::World;
+use crate::world::{AccessKey, Account, Ids, User, World};
 
 /// The role that every account of a lab has for the agent.
 const AGENT_ROLE: &str = "ecs-deep-agent";
+/// The user that the server adds to every account for people who only look.
+const ENGINEER: &str = "engineer";
 
 /// An account of the lab with the keys that open it. They open nothing else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LabAccount {
     /// Twelve digits.
     pub account_id: String,
-    /// The regions in which it holds something, in order; the first is the one to start with.
+    /// The regions in which it holds something, in alphabetical order.
     pub regions: Vec<String>,
+    /// The key of the user that may do nothing but assume the role.
+    pub access_key_id: String,
+    /// That key's secret: generated, and worthless outside the lab.
+    pub secret_access_key: String,
     /// The role to assume.
     pub role_arn: String,
     /// What the role's trust policy asks for.
     pub external_id: String,
-    /// One key pair for each IAM user.
-    pub keys: Vec<LabKeys>,
+    /// The key of a user with the role's permissions, for a person with the AWS CLI.
+    pub engineer: LabKeys,
+}
+
+impl std::fmt::Debug for LabAccount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LabAccount")
+            .field("account_id", &self.account_id)
+            .field("access_key_id", &self.access_key_id)
+            .field("engineer", &self.engineer)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A long-lived key pair of the lab.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LabKeys {
-    /// The IAM user's name.
-    pub user: String,
     /// The access key id.
     pub access_key_id: String,
-    /// The secret access key: generated, and worthless outside the lab.
+    /// The secret access key.
     pub secret_access_key: String,
 }
 
 impl std::fmt::Debug for LabKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LabKeys")
-            .field("user", &self.user)
             .field("access_key_id", &self.access_key_id)
             .finish_non_exhaustive()
     }
@@ -54,6 +71,11 @@ impl std::fmt::Debug for LabKeys {
 
 /// One lab. The locks are held for one request's work and never across an await.
 pub(super) struct Lab {
+    name: String,
+    title: String,
+    request: String,
+    baseline: Baseline,
+    faults: Mutex<WireFaults>,
     world: Mutex<World>,
     directory: Mutex<Directory>,
     journal: Mutex<Journal>,
@@ -69,32 +91,46 @@ impl std::fmt::Debug for Lab {
 }
 
 impl Lab {
-    pub(super) fn new(world: World, clock: ClockMode, latency: Duration) -> Self {
+    pub(super) fn new(
+        scenario: &Scenario,
+        clock: ClockMode,
+        latency: Duration,
+    ) -> Result<Self, ScenarioError> {
+        let Simulation { mut world, baseline } = match clock {
+            ClockMode::Manual => scenario.simulate()?,
+            // A person who watches wants to see today's dates.
+            ClockMode::Speed(_) => scenario.simulate_at(Utc::now().trunc_subsecs(0))?,
+        };
+        let seed = world.seed;
+        world.accounts.values_mut().for_each(|account| add_engineer(account, seed));
         let directory = Directory::of(&world);
-        let accounts = world.accounts.values().map(|account| LabAccount {
-            account_id: account.id.clone(),
-            regions: account.regions.keys().cloned().collect(),
-            role_arn: format!("arn:aws:iam::{}:role/{AGENT_ROLE}", account.id),
-            external_id: account.external_id.clone(),
-            keys: account
-                .users
-                .values()
-                .flat_map(|user| user.access_keys.iter().map(|key| (user.name.clone(), key)))
-                .map(|(user, key)| LabKeys {
-                    user,
-                    access_key_id: key.access_key_id.clone(),
-                    secret_access_key: key.secret_access_key.clone(),
-                })
-                .collect(),
-        });
-        Self {
-            accounts: accounts.collect(),
+        let accounts = world.accounts.values().map(describe_account).collect();
+        Ok(Self {
+            name: scenario.name().to_owned(),
+            title: scenario.title().to_owned(),
+            request: scenario.request().to_owned(),
+            accounts,
+            baseline,
             clock: Mutex::new(LabClock::new(clock, world.now)),
             directory: Mutex::new(directory),
+            faults: Mutex::default(),
             journal: Mutex::default(),
             latency,
             world: Mutex::new(world),
-        }
+        })
+    }
+
+    /// What everybody may know about the scenario.
+    pub(super) fn scenario(&self) -> Value {
+        json!({"name": self.name, "title": self.title, "request": self.request})
+    }
+
+    pub(super) fn truth(&self) -> &Truth {
+        self.baseline.truth()
+    }
+
+    pub(super) fn health(&self) -> HealthReport {
+        self.baseline.judge(&self.world())
     }
 
     pub(super) fn accounts(&self) -> &[LabAccount] {
@@ -138,15 +174,51 @@ impl Lab {
         lock(&self.journal).after(after)
     }
 
-    /// Faults of the wire that the scenario asks for.
-    pub(super) fn inject(
-        &self,
-        _caller: &Identity,
-        _region: &str,
-        _service: &str,
-        _operation: &str,
-    ) -> Result<(), ApiError> {
-        Ok(())
+    pub(super) fn add_fault(&self, fault: WireFault) {
+        lock(&self.faults).add(fault);
+    }
+
+    /// The failure that awaits this request, if one was injected.
+    pub(super) fn fault(&self, service: &str, operation: &str) -> Result<(), ApiError> {
+        lock(&self.faults).take(service, operation)
+    }
+}
+
+fn add_engineer(account: &mut Account, seed: u64) {
+    let mut ids = Ids::new(seed, &format!("{}/engineer", account.id));
+    let inline_policies =
+        account.roles.get(AGENT_ROLE).map(|role| role.inline_policies.clone()).unwrap_or_default();
+    let user = User {
+        name: ENGINEER.to_owned(),
+        arn: format!("arn:aws:iam::{}:user/{ENGINEER}", account.id),
+        id: format!("AIDA{}", ids.base32(16)),
+        access_keys: vec![AccessKey {
+            access_key_id: format!("AKIA{}", ids.base32(16)),
+            secret_access_key: ids.hex(40),
+        }],
+        inline_policies,
+    };
+    account.users.insert(ENGINEER.to_owned(), user);
+}
+
+fn describe_account(account: &Account) -> LabAccount {
+    let keys = |wanted: &dyn Fn(&str) -> bool| {
+        let users = account.users.values().filter(|user| wanted(&user.name));
+        let key = users.flat_map(|user| &user.access_keys).next();
+        LabKeys {
+            access_key_id: key.map(|key| key.access_key_id.clone()).unwrap_or_default(),
+            secret_access_key: key.map(|key| key.secret_access_key.clone()).unwrap_or_default(),
+        }
+    };
+    let operator = keys(&|name| name != ENGINEER);
+    LabAccount {
+        account_id: account.id.clone(),
+        regions: account.regions.keys().cloned().collect(),
+        access_key_id: operator.access_key_id,
+        secret_access_key: operator.secret_access_key,
+        role_arn: format!("arn:aws:iam::{}:role/{AGENT_ROLE}", account.id),
+        external_id: account.external_id.clone(),
+        engineer: keys(&|name| name == ENGINEER),
     }
 }
 

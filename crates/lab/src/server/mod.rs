@@ -3,6 +3,7 @@
 mod clock;
 mod control;
 mod endpoint;
+mod faults;
 mod journal;
 mod lab;
 
@@ -16,16 +17,18 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use self::clock::ClockMode;
+pub use self::faults::{WireFault, WireFaultKind};
 pub use self::journal::{RequestOutcome, RequestRecord};
 pub use self::lab::{LabAccount, LabKeys};
 
 use self::lab::Lab;
-use crate::world::World;
+use crate::oracle::HealthReport;
+use crate::scenario::{Scenario, ScenarioError, Truth};
 
 /// What to simulate and how.
 #[derive(Debug, Clone)]
 pub struct LabConfig {
-    world: World,
+    scenario: Scenario,
     listen: SocketAddr,
     clock: ClockMode,
     latency: Duration,
@@ -35,9 +38,9 @@ impl LabConfig {
     /// A lab of this scenario on a free port of the loopback interface, with a clock that only
     /// moves when it is told to.
     #[must_use]
-    pub(crate) fn new(world: World) -> Self {
+    pub fn new(scenario: Scenario) -> Self {
         Self {
-            world,
+            scenario,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             clock: ClockMode::Manual,
             latency: Duration::ZERO,
@@ -78,6 +81,9 @@ pub enum LabError {
         /// The operating system's reason.
         source: std::io::Error,
     },
+    /// The scenario cannot be made into a world.
+    #[error("failed to build the scenario's world")]
+    Scenario(#[from] ScenarioError),
     /// A clock speed that is not a positive number.
     #[error("clock speed `{0}` is not a positive number")]
     Speed(f64),
@@ -94,16 +100,16 @@ impl LabServer {
     /// Builds the world and serves it on a task of the current tokio runtime.
     ///
     /// # Errors
-    /// [`LabError::Listen`] when the address cannot be bound, [`LabError::Speed`] for a
-    /// nonsensical clock.
+    /// [`LabError::Listen`] when the address cannot be bound, [`LabError::Scenario`] when the
+    /// scenario does not make a world, [`LabError::Speed`] for a nonsensical clock.
     pub async fn start(config: LabConfig) -> Result<LabHandle, LabError> {
-        let LabConfig { world, listen, clock, latency } = config;
+        let LabConfig { scenario, listen, clock, latency } = config;
         if let ClockMode::Speed(speed) = clock
             && !(speed.is_finite() && speed > 0.0)
         {
             return Err(LabError::Speed(speed));
         }
-        let lab = Arc::new(Lab::new(world, clock, latency));
+        let lab = Arc::new(Lab::new(&scenario, clock, latency)?);
         let failed = |source| LabError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -144,6 +150,23 @@ impl LabHandle {
     #[must_use]
     pub fn accounts(&self) -> &[LabAccount] {
         self.lab.accounts()
+    }
+
+    /// What is really wrong in the scenario; for whoever judges a diagnosis, not for who makes it.
+    #[must_use]
+    pub fn truth(&self) -> &Truth {
+        self.lab.truth()
+    }
+
+    /// Whether the scenario's service is well now, and nothing else was touched.
+    #[must_use]
+    pub fn health(&self) -> HealthReport {
+        self.lab.health()
+    }
+
+    /// Lets coming requests fail.
+    pub fn inject(&self, fault: WireFault) {
+        self.lab.add_fault(fault);
     }
 
     /// Every AWS request so far, oldest first.
