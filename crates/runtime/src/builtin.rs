@@ -366,3 +366,40 @@ pub(crate) fn on_files(
         Builtin::WriteTodos | Builtin::Task => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::BuiltinTools;
+
+    #[test]
+    fn what_a_model_reads_about_the_built_in_tools() {
+        let mut agent = AgentSpec::new("main", "does", "You do.");
+        agent
+            .subagents
+            .push(AgentSpec::new("helper", "helps", "You help."));
+        insta::assert_json_snapshot!(tools_of(&agent));
+    }
+
+    #[test]
+    fn an_agent_has_the_tools_it_was_given() {
+        let names = |agent: &AgentSpec| -> Vec<String> {
+            tools_of(agent).into_iter().map(|tool| tool.name).collect()
+        };
+        let mut agent = AgentSpec::new("main", "does", "You do.");
+        agent.builtin = BuiltinTools {
+            todos: true,
+            files: false,
+        };
+        agent.tools = ["lookup", "write_todos"]
+            .map(|name| ToolSpec {
+                name: name.to_owned(),
+                description: String::new(),
+                input_schema: json!({}),
+            })
+            .to_vec();
+        assert_eq!(names(&agent), ["write_todos", "lookup"]);
+        agent.builtin = BuiltinTools::NONE;
+        assert_eq!(names(&agent), ["lookup", "write_todos"]);
+    }
+}

@@ -202,7 +202,7 @@ impl Thread {
             }
             EventBody::ToolStarted { frame, call_id } => {
                 running()?;
-                if self.ending().is_some() {
+                if !self.may_start() {
                     return Err(ApplyError::Ending);
                 }
                 self.check_outstanding(frame, call_id)
@@ -240,7 +240,8 @@ impl Thread {
     }
 
     /// Everything that is outstanding now. A pure function of the state: whoever drives starts
-    /// what it has not in flight yet.
+    /// what it has not in flight yet. Requests are built in full; a driver with much in flight
+    /// asks [`Thread::outstanding`] for the keys and [`Thread::effect`] for what is new.
     #[must_use]
     pub fn effects(&self) -> Vec<Effect> {
         self.outstanding()
@@ -398,6 +399,16 @@ impl Thread {
         }
         self.exhausted()
             .map(|budget| RunOutcome::BudgetExhausted { budget })
+    }
+
+    /// Whether a call that was outstanding may still be started. Time may run out between a
+    /// driver's look at the effects and its start of the last of them: that one may begin, and
+    /// the run ends right after. Nothing else may.
+    fn may_start(&self) -> bool {
+        let counted_out = Some(RunOutcome::BudgetExhausted {
+            budget: Budget::Time,
+        });
+        self.ending().is_none() || (self.ending() == counted_out && self.state.exhausted.is_none())
     }
 
     fn exhausted(&self) -> Option<Budget> {

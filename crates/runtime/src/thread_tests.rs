@@ -801,3 +801,21 @@ fn a_second_turn_keeps_the_conversation_and_ends_with_its_own_words() {
     let replayed = Thread::replay(spec(), &hand.log).unwrap();
     assert_eq!(replayed, hand.thread);
 }
+
+#[test]
+fn time_that_runs_out_between_two_starts_does_not_break_the_driver() {
+    let mut hand = Hand::with(Budgets {
+        max_seconds: 100,
+        ..Budgets::default()
+    });
+    hand.reply(main(), "", vec![lookup("a"), lookup("b")]);
+    hand.now += 200;
+    hand.start(main(), "a");
+    hand.start(main(), "b");
+    assert_eq!(
+        hand.end(),
+        RunOutcome::BudgetExhausted {
+            budget: Budget::Time
+        }
+    );
+}

@@ -5,6 +5,10 @@ use std::fmt;
 /// Proof of which tenant's rows a caller may read and write. Every query carries it.
 ///
 /// There is no constructor from text: a scope comes from knowing who the caller is.
+///
+/// ```compile_fail
+/// let scope = ecs_agent_store::TenantScope("someone-else".to_owned());
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TenantScope(String);
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ecs_agent_runtime::{
-    Budget, Budgets, Effect, EffectKey, Event, EventBody, FramePath, RunOutcome, Thread,
+    Attempt, Budget, Budgets, Effect, EffectKey, Event, EventBody, FramePath, RunOutcome, Thread,
     ThreadStatus, ToolCall, ToolCallId, ToolOutcome, ToolStatus, Usage,
 };
 use proptest::prelude::*;
@@ -104,21 +104,123 @@ fn bodies() -> impl Strategy<Value = EventBody> {
     ]
 }
 
-fn histories() -> impl Strategy<Value = Vec<Event>> {
-    prop::collection::vec((bodies(), 0..30_i64), 0..60).prop_map(|bodies| {
-        let mut now = 0;
-        // A history that never begins teaches little.
-        let begin = EventBody::RunStarted {
-            run: run_id(),
-            budgets: Budgets::default(),
+/// One step of a history: any event at all, or an outcome of something that is outstanding.
+#[derive(Debug, Clone)]
+enum Step {
+    Any(EventBody),
+    Fitting {
+        pick: prop::sample::Index,
+        calls: Vec<ToolCall>,
+        outcome: ToolOutcome,
+        choice: u8,
+    },
+}
+
+impl Step {
+    fn body(&self, thread: &Thread) -> EventBody {
+        let (pick, calls, outcome, choice) = match self {
+            Self::Any(body) => return body.clone(),
+            Self::Fitting {
+                pick,
+                calls,
+                outcome,
+                choice,
+            } => (pick, calls, outcome, *choice),
         };
-        let mut events = vec![Event::new(at(0), begin), said(0)];
-        events.extend(bodies.into_iter().map(|(body, pause)| {
-            now += pause;
-            Event::new(at(now), body)
-        }));
-        events
-    })
+        let effects = thread.effects();
+        if effects.is_empty() {
+            return said(0).body;
+        }
+        match pick.get(&effects).clone() {
+            Effect::CallModel { frame, .. } if choice == 0 => EventBody::ModelFailed {
+                frame,
+                error: "x".to_owned(),
+                retryable: true,
+            },
+            Effect::CallModel { frame, .. } => EventBody::ModelReplied {
+                frame,
+                text: "words".to_owned(),
+                tool_calls: calls.clone(),
+                usage: Usage {
+                    input_tokens: 9,
+                    output_tokens: 1,
+                },
+            },
+            Effect::CallTool {
+                frame,
+                call,
+                attempt,
+                ..
+            } => {
+                let call_id = call.id;
+                match (attempt, choice) {
+                    (Attempt::First, _) => EventBody::ToolStarted { frame, call_id },
+                    (Attempt::OutcomeUnknown, 0) => EventBody::InterruptRaised {
+                        frame,
+                        call_id,
+                        interrupt_id: interrupt(100 + thread.state().usage().total() as u128),
+                        payload: json!("may I?"),
+                    },
+                    (Attempt::OutcomeUnknown, _) => EventBody::ToolReturned {
+                        frame,
+                        call_id,
+                        outcome: outcome.clone(),
+                    },
+                }
+            }
+            Effect::AskPerson { interrupt_id, .. } => EventBody::InterruptAnswered {
+                interrupt_id,
+                answer: json!("yes"),
+                by: "x".to_owned(),
+            },
+            Effect::EndRun { outcome } => EventBody::RunEnded { outcome },
+        }
+    }
+}
+
+fn histories() -> impl Strategy<Value = Vec<(Step, i64)>> {
+    let fitting = (
+        any::<prop::sample::Index>(),
+        prop::collection::vec(calls(), 0..4),
+        outcomes(),
+        0..4_u8,
+    )
+        .prop_map(|(pick, calls, outcome, choice)| Step::Fitting {
+            pick,
+            calls,
+            outcome,
+            choice,
+        });
+    let step = prop_oneof![1 => bodies().prop_map(Step::Any), 3 => fitting];
+    prop::collection::vec((step, 0..30_i64), 0..50)
+}
+
+/// Plays a history and gives the thread with the log of what it took, looking at every state.
+fn play(steps: &[(Step, i64)], mut look: impl FnMut(&Thread, &Event)) -> (Thread, Vec<Event>) {
+    let mut now = 0;
+    let mut thread = Thread::new(spec());
+    // A history that never begins teaches little.
+    let begin = EventBody::RunStarted {
+        run: run_id(),
+        budgets: Budgets::default(),
+    };
+    let mut log = vec![Event::new(at(0), begin), said(0)];
+    log.iter().for_each(|event| thread.apply(event).unwrap());
+    for (step, pause) in steps {
+        now += pause;
+        let event = Event::new(at(now), step.body(&thread));
+        let before = thread.clone();
+        let fits = thread.check(&event);
+        assert_eq!(fits, thread.apply(&event));
+        if fits.is_ok() {
+            look(&thread, &event);
+            log.push(event);
+        } else {
+            assert_eq!(before, thread, "a refused event changes nothing");
+        }
+        check_state(&thread);
+    }
+    (thread, log)
 }
 
 /// What holds in every state that can be reached.
@@ -161,25 +263,14 @@ fn check_state(thread: &Thread) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_history_is_folded_the_same_way_in_one_go_and_in_pieces(
-        events in histories(),
+        steps in histories(),
         cut in any::<prop::sample::Index>(),
     ) {
-        let mut thread = Thread::new(spec());
-        let mut log = Vec::new();
-        for event in &events {
-            let before = thread.clone();
-            let fits = thread.check(event);
-            prop_assert_eq!(&fits, &thread.apply(event));
-            match fits {
-                Ok(()) => log.push(event.clone()),
-                Err(_) => prop_assert_eq!(&before, &thread),
-            }
-            check_state(&thread);
-        }
+        let (thread, log) = play(&steps, |_, _| {});
         prop_assert_eq!(&Thread::replay(spec(), &log).unwrap(), &thread);
 
         // A crash at any point: the stored prefix is read and folded, then the rest comes.
@@ -196,18 +287,40 @@ proptest! {
     }
 
     #[test]
-    fn an_outcome_is_taken_once(events in histories()) {
-        let mut thread = Thread::new(spec());
-        for event in &events {
-            if thread.apply(event).is_ok() {
-                let outcome = matches!(
-                    event.body,
-                    EventBody::ToolReturned { .. } | EventBody::InterruptAnswered { .. }
-                );
-                if outcome {
-                    prop_assert!(thread.check(event).is_err(), "{event:?} was taken twice");
-                }
+    fn an_outcome_is_taken_once(steps in histories()) {
+        play(&steps, |thread, event| {
+            let outcome = matches!(
+                event.body,
+                EventBody::ToolReturned { .. } | EventBody::InterruptAnswered { .. }
+            );
+            assert!(!outcome || thread.check(event).is_err(), "{event:?} would be taken twice");
+        });
+    }
+
+    #[test]
+    fn whoever_only_follows_the_effects_comes_to_an_end(
+        steps in histories(),
+        pick in any::<prop::sample::Index>(),
+    ) {
+        let (mut thread, log) = play(&steps, |_, _| {});
+        let mut second = log.last().map_or(0, |event| event.at.timestamp());
+        let begin = EventBody::RunStarted { run: run_id(), budgets: Budgets::default() };
+        thread.apply(&Event::new(at(second), begin)).unwrap();
+        // Models that only talk, tools that only succeed: every open frame takes a few events.
+        let last = Step::Fitting {
+            pick,
+            calls: vec![],
+            outcome: ToolOutcome::success("x"),
+            choice: 1,
+        };
+        for _ in 0..2_000 {
+            if matches!(thread.status(), ThreadStatus::Ended(_)) {
+                break;
             }
+            second += 1;
+            let event = Event::new(at(second), last.body(&thread));
+            thread.apply(&event).unwrap();
         }
+        prop_assert!(matches!(thread.status(), ThreadStatus::Ended(_)), "{:?}", thread.status());
     }
 }
