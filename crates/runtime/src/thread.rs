@@ -470,5 +470,4 @@ fn find_spec<'a>(
 }
 
 #[cfg(test)]
-#[path = "thread_tests.rs"]
 mod tests;
