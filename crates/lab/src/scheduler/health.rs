@@ -45,8 +45,11 @@ impl Tick<'_> {
             if target.next_check_at <= now {
                 let result = self.check(group, target, task);
                 record(target, group, result);
-                target.next_check_at =
-                    now + TimeDelta::seconds(i64::from(group.health_check.interval_seconds));
+                let interval = TimeDelta::seconds(i64::from(group.health_check.interval_seconds));
+                // What is healthy stays so until something changes, and then `Region::wake` has it
+                // checked again: checks in between would find nothing.
+                let proven = target.state == TargetState::Healthy && target.failures == 0;
+                target.next_check_at = now + if proven { super::LONGEST_SLEEP } else { interval };
             }
         }
         group.targets = targets;

@@ -417,6 +417,8 @@ impl Tick<'_> {
             if super::health::container_check_passes(check, definition, container, started, now) {
                 container.health_failures = 0;
                 container.health = ContainerHealth::Healthy;
+                // The command asks nothing that changes later: what passes once passes always.
+                container.next_health_check_at = Some(now + super::LONGEST_SLEEP);
                 continue;
             }
             let start_period = TimeDelta::seconds(i64::from(check.start_period.unwrap_or(0)));

@@ -66,6 +66,7 @@ pub(crate) use network::{
     SecurityGroup, Subnet, Vpc, VpcEndpoint, VpcEndpointType, cidr_holds,
 };
 pub(crate) use operations::{
+    NetworkConfigurationInput,
     HealthCheckChange, IngressOrEgress, RouteChange, ScalableTargetChange, UpdateServiceInput,
     begin_deployment,
 };
@@ -252,6 +253,13 @@ impl Region {
     pub(crate) fn wake(&mut self, now: DateTime<Utc>) {
         for service in self.services.values_mut() {
             service.wakes_at = now;
+        }
+        for group in self.target_groups.values_mut() {
+            let interval = i64::from(group.health_check.interval_seconds);
+            let next_check = now + chrono::TimeDelta::seconds(interval);
+            for target in &mut group.targets {
+                target.next_check_at = target.next_check_at.min(next_check);
+            }
         }
     }
 

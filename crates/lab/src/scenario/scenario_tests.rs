@@ -1,0 +1,292 @@
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use serde::Deserialize;
+
+use super::definition::SymptomField;
+use super::*;
+use crate::world::{Region, Service, World};
+
+/// Healing takes at most this long: the longest back-off, a slow start, draining.
+const PATIENCE: TimeDelta = TimeDelta::minutes(15);
+
+#[derive(Deserialize)]
+struct Repairs {
+    right: Vec<Vec<Change>>,
+    wrong: Vec<Change>,
+}
+
+fn repairs() -> BTreeMap<String, Repairs> {
+    serde_saphyr::from_str(include_str!("repairs.yaml")).unwrap()
+}
+
+fn simulation(name: &str) -> (Scenario, Simulation) {
+    let scenario = Scenario::named(name).unwrap();
+    let simulation = scenario.simulate().unwrap_or_else(|error| panic!("{name}: {error}"));
+    (scenario, simulation)
+}
+
+fn target<'w>(scenario: &Scenario, world: &'w World) -> (&'w Region, &'w Service) {
+    let (account, region) = scenario.target_place();
+    let region = world.region(&account, &region).unwrap();
+    let target = &scenario.truth.target;
+    (region, region.service(&target.cluster, &target.service).unwrap())
+}
+
+fn shown(scenario: &Scenario, world: &World, field: SymptomField) -> Vec<String> {
+    let (region, service) = target(scenario, world);
+    let tasks = service.tasks.iter();
+    match field {
+        SymptomField::StoppedReason => tasks.filter_map(|t| t.stopped_reason.clone()).collect(),
+        SymptomField::StopCode => {
+            tasks.filter_map(|t| t.stop_code).map(|code| code.as_str().to_owned()).collect()
+        }
+        SymptomField::ContainerReason => {
+            tasks.flat_map(|t| &t.containers).filter_map(|c| c.reason.clone()).collect()
+        }
+        SymptomField::ExitCode => tasks
+            .flat_map(|t| &t.containers)
+            .filter_map(|c| c.exit_code.map(|code| code.to_string()))
+            .collect(),
+        SymptomField::Event => service.events.iter().map(|e| e.message.clone()).collect(),
+        SymptomField::Rollout => service
+            .deployments
+            .iter()
+            .flat_map(|d| [d.rollout_state.as_str().to_owned(), d.rollout_state_reason.clone()])
+            .collect(),
+        SymptomField::ServiceDeployment => service
+            .service_deployments
+            .iter()
+            .flat_map(|d| {
+                [d.status.as_str().to_owned(), d.status_reason.clone().unwrap_or_default()]
+            })
+            .collect(),
+        SymptomField::Target => service
+            .load_balancers
+            .iter()
+            .filter_map(|binding| region.target_groups.get(&binding.target_group_arn))
+            .flat_map(|group| &group.targets)
+            .flat_map(|target| {
+                let reason = target.reason.map(|reason| reason.as_str().to_owned());
+                [reason.unwrap_or_default(), target.description.clone().unwrap_or_default()]
+            })
+            .collect(),
+        SymptomField::Log => region
+            .log_groups
+            .values()
+            .filter(|group| group.name.ends_with(&format!("/{}", service.name)))
+            .flat_map(|group| group.streams.values())
+            .flat_map(|stream| stream.events.iter().map(|event| event.message.clone()))
+            .collect(),
+        SymptomField::Counts => {
+            vec![format!("desired {} running {}", service.desired_count, service.running_count)]
+        }
+        SymptomField::TaskDefinition => {
+            let definition = region.task_definition(&service.task_definition).unwrap();
+            vec![definition.status.as_str().to_owned()]
+        }
+        SymptomField::Scaling => region
+            .scaling_activities
+            .iter()
+            .filter_map(|activity| activity.not_scaled_reason.clone())
+            .collect(),
+    }
+}
+
+#[test]
+fn every_scenario_shows_its_symptoms_in_the_words_of_aws() {
+    let mut missing = Vec::new();
+    for name in Scenario::names() {
+        let (scenario, simulation) = simulation(&name);
+        assert_eq!(scenario.name, name, "a scenario is named as its file");
+        for symptom in &scenario.symptoms {
+            let texts = shown(&scenario, &simulation.world, symptom.field);
+            if !texts.iter().any(|text| text.contains(&symptom.contains)) {
+                missing.push(format!("{name}: {:?} lacks `{}`: {texts:#?}", symptom.field, symptom.contains));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn a_service_is_healthy_at_the_start_exactly_if_nothing_is_wrong_that_a_repair_could_mend() {
+    let mut wrong = Vec::new();
+    for name in Scenario::names() {
+        let (scenario, simulation) = simulation(&name);
+        let report = simulation.baseline.judge(&simulation.world);
+        // What was rolled back is served by the former revision.
+        let expected = scenario.truth.causes.is_empty() || name == "circuit-breaker-rolled-back";
+        if report.healthy != expected || !report.bystanders_untouched {
+            wrong.push(format!("{name}: {report:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn bystanders_of_every_scenario_are_healthy() {
+    for name in Scenario::names() {
+        let (scenario, simulation) = simulation(&name);
+        let (_, target) = target(&scenario, &simulation.world);
+        let others = simulation.world.accounts.values().flat_map(|a| a.regions.values()).flat_map(
+            |region| region.services.values().filter(|service| service.arn != target.arn),
+        );
+        let mut count = 0;
+        for service in others {
+            count += 1;
+            assert_eq!(service.running_count, service.desired_count, "{name}: {}", service.arn);
+            assert!(service.steady, "{name}: {}", service.arn);
+        }
+        assert!(count > 0, "{name} has no bystander");
+    }
+}
+
+#[test]
+fn right_repairs_heal_and_touch_nothing_else() {
+    let repairs = repairs();
+    let mut failed = Vec::new();
+    for name in Scenario::names() {
+        let (scenario, simulation) = simulation(&name);
+        let known = repairs.get(&name);
+        assert_eq!(scenario.truth.repairable, known.is_some(), "{name}: repairs.yaml");
+        for right in known.iter().flat_map(|repairs| &repairs.right) {
+            let mut world = simulation.world.clone();
+            let (account, region) = scenario.target_place();
+            for change in right {
+                change.apply(&mut world, &account, &region).unwrap_or_else(|e| panic!("{name}: {e}"));
+            }
+            let end = world.now + PATIENCE;
+            world.advance(end);
+            let report = simulation.baseline.judge(&world);
+            let pushed = right.iter().any(|change| matches!(change, Change::PushImage { .. } | Change::SetSecretKeys { .. }));
+            if !report.healthy || !(report.bystanders_untouched || pushed) {
+                let (_, service) = target(&scenario, &world);
+                let events: Vec<_> = service.events.iter().take(8).map(|e| &e.message).collect();
+                failed.push(format!("{name}: {right:?}: {report:#?} {events:#?}"));
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn wrong_repairs_do_not_heal() {
+    let repairs = repairs();
+    for (name, repairs) in &repairs {
+        let (scenario, simulation) = simulation(name);
+        let mut world = simulation.world.clone();
+        let (account, region) = scenario.target_place();
+        for change in &repairs.wrong {
+            // AWS may refuse a wrong repair: that heals nothing either.
+            let _ = change.apply(&mut world, &account, &region);
+        }
+        let end = world.now + PATIENCE;
+        world.advance(end);
+        let report = simulation.baseline.judge(&world);
+        assert!(!report.healthy, "{name} healed by {:?}", repairs.wrong);
+    }
+}
+
+#[test]
+fn touching_a_bystander_is_noticed() {
+    let (scenario, simulation) = simulation("demo");
+    let mut world = simulation.world.clone();
+    let (account, region) = scenario.target_place();
+    let change: Change =
+        serde_saphyr::from_str("force-new-deployment: {service: prod/billing}").unwrap();
+    change.apply(&mut world, &account, &region).unwrap();
+    let report = simulation.baseline.judge(&world);
+    assert!(!report.bystanders_untouched);
+    assert!(report.touched.iter().any(|arn| arn.ends_with("service/prod/billing")), "{report:?}");
+}
+
+#[test]
+fn the_same_scenario_is_the_same_world_byte_for_byte() {
+    for name in Scenario::names() {
+        let once = serde_json::to_string(&simulation(&name).1.world).unwrap();
+        let again = serde_json::to_string(&simulation(&name).1.world).unwrap();
+        assert!(once == again, "{name} differs between two runs");
+    }
+}
+
+#[test]
+fn another_seed_is_another_world() {
+    let mut scenario = Scenario::named("demo").unwrap();
+    let one = scenario.simulate().unwrap().world;
+    scenario.seed += 1;
+    assert_ne!(one, scenario.simulate().unwrap().world);
+}
+
+#[test]
+fn how_time_is_cut_makes_no_difference() {
+    let (_, simulation) = simulation("demo");
+    let end = simulation.world.now + TimeDelta::minutes(10);
+    let mut at_once = simulation.world.clone();
+    at_once.advance(end);
+    let mut in_steps = simulation.world.clone();
+    while in_steps.now < end {
+        let next = (in_steps.now + TimeDelta::milliseconds(700)).min(end);
+        in_steps.advance(next);
+    }
+    assert!(at_once == in_steps);
+}
+
+#[test]
+fn isolation_gives_every_account_its_own_service_with_the_same_names_and_fault() {
+    let scenario = Scenario::isolation(4, &["us-east-1", "eu-west-1"]).unwrap();
+    let world = scenario.simulate().unwrap().world;
+    assert_eq!(world.accounts.len(), 4);
+    for account in world.accounts.values() {
+        assert_eq!(account.regions.len(), 2);
+        for region in account.regions.values() {
+            let service = region.service("prod", "api").unwrap();
+            assert!(service.arn.contains(&account.id) && service.arn.contains(&region.name));
+            assert!(!service.steady);
+        }
+    }
+    let keys: std::collections::BTreeSet<_> = world
+        .accounts
+        .values()
+        .flat_map(|account| account.users.values())
+        .flat_map(|user| &user.access_keys)
+        .map(|key| &key.access_key_id)
+        .collect();
+    assert_eq!(keys.len(), 4);
+}
+
+#[test]
+fn mistakes_are_explained_by_file_line_and_field() {
+    let good = "name: x\ntitle: t\nrequest: r\naccounts:\n- id: \"111122223333\"\n  regions:\n  - name: us-east-1\n    clusters:\n    - name: prod\n      services:\n      - {name: api, template: fargate-web}\ntruth: {target: {cluster: prod, service: api}, causes: [], repairable: false}\n";
+    Scenario::parse("x.yaml", good).unwrap();
+    for (from, to, expected) in [
+        ("template: fargate-web", "template: fargate-wb", &["x.yaml", "line 11", "fargate-wb", "fargate-worker"][..]),
+        ("request: r", "requests: r", &["x.yaml", "requests", "request"]),
+        ("service: api}", "service: apo}", &["x: truth.target", "apo"]),
+        ("\"111122223333\"", "\"12\"", &["accounts[0].id", "twelve digits"]),
+        ("fargate-web", "ec2-web", &["prod", "instances"]),
+        ("repairable: false", "repairable: maybe", &["x.yaml", "line 12"]),
+    ] {
+        let error = Scenario::parse("x.yaml", &good.replace(from, to)).unwrap_err().to_string();
+        for part in expected {
+            assert!(error.contains(part), "`{part}` is not in: {error}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_scenario_is_answered_with_the_known_ones() {
+    let error = Scenario::named("nope").unwrap_err().to_string();
+    assert!(error.contains("`nope`") && error.contains("oom-kill-137"), "{error}");
+}
+
+#[test]
+fn the_schema_on_disk_is_the_present_one() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/schema.json");
+    let present = format!("{}\n", serde_json::to_string_pretty(&Scenario::schema()).unwrap());
+    let on_disk = std::fs::read_to_string(path).unwrap_or_default();
+    if on_disk != present {
+        std::fs::write(path, &present).unwrap();
+        panic!("scenarios/schema.json was out of date and has been written anew: commit it");
+    }
+}
