@@ -69,7 +69,14 @@ impl FromStr for EndpointUrl {
             "http" => is_loopback(host),
             _ => false,
         };
-        let port_ok = uri.port().is_none_or(|port| port.as_u16() != 0);
+        let port_ok = match authority
+            .strip_prefix(host)
+            .map(|rest| rest.split_once(':'))
+        {
+            Some(None) => authority == host,
+            Some(Some(("", port))) => port.parse().is_ok_and(|port: u16| port != 0),
+            Some(Some(_)) | None => false,
+        };
         if plain && allowed && port_ok {
             return Ok(Self(trimmed.to_owned()));
         }

@@ -146,7 +146,7 @@ impl FromStr for Region {
         let is_number = |w: &str| matches!(w.len(), 1 | 2) && w.bytes().all(|b| b.is_ascii_digit());
         let well_formed = match words.as_slice() {
             [names @ .., number] => {
-                names.len() >= 2 && names.iter().all(|w| is_word(&w)) && is_number(number)
+                names.len() >= 2 && names.iter().all(is_word) && is_number(number)
             }
             [] => false,
         };

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::default_provider::region::DefaultRegionChain;
 use aws_config::meta::region::ProvideRegion;
-use aws_config::profile::credentials::ProfileFileError;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
@@ -35,11 +34,11 @@ pub(crate) async fn keys(
     {
         context.adopt_region(region)?;
     }
-    let region = context.region()?;
+    let region = context.region().ok().map(|region| region.to_string());
     let config = ProviderConfig::default()
         .with_http_client(context.wire().http_client())
         .with_sleep_impl(wire::sleep())
-        .with_region(Some(aws_types::region::Region::new(region.to_string())));
+        .with_region(region.map(aws_types::region::Region::new));
     let resolved = match profile {
         Some(name) => {
             let provider = ProfileFileCredentialsProvider::builder()
@@ -76,28 +75,19 @@ async fn region(profile: Option<&str>) -> Option<crate::identity::Region> {
 
 /// Says why in fixed words; the SDK's own text can contain parts of the configuration files.
 fn reason(error: &CredentialsError) -> &'static str {
-    for cause in causes(error) {
-        match cause.downcast_ref::<ProfileFileError>() {
-            Some(ProfileFileError::FeatureNotEnabled { .. }) => {
-                return "it signs in through SSO or a credential process, which this program does \
-                        not read; export temporary keys with `aws configure export-credentials`";
-            }
-            Some(ProfileFileError::MissingProfile { .. }) => return "the profile does not exist",
-            Some(ProfileFileError::ProfileDidNotContainCredentials { .. }) => {
-                return "the profile has no credentials";
-            }
-            Some(ProfileFileError::InvalidProfile { .. }) => {
-                return "the AWS configuration files cannot be parsed";
-            }
-            Some(_) => return "the profile is not usable as it is written",
-            None => {}
-        }
+    // The SDK turns its typed error into text before it gets here; `tests/suite/profile.rs` pins it.
+    if causes(error).any(|cause| cause.to_string().contains("cargo feature")) {
+        return "it signs in through SSO or a credential process, which this program does not \
+                read; export temporary keys with `aws configure export-credentials`";
     }
-    match error {
-        CredentialsError::CredentialsNotLoaded(_) => "none are configured",
-        CredentialsError::ProviderTimedOut(_) => "the source did not answer in time",
-        CredentialsError::InvalidConfiguration(_) => "the configuration is not valid",
-        CredentialsError::ProviderError(_) => "the source refused or failed",
-        _ => "the source failed",
+    if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
+        return "there is no such profile, or it has no credentials";
     }
+    if matches!(error, CredentialsError::InvalidConfiguration(_)) {
+        return "the AWS configuration files are not usable as they are written";
+    }
+    if matches!(error, CredentialsError::ProviderTimedOut(_)) {
+        return "the source did not answer in time";
+    }
+    "the source refused or failed"
 }

@@ -252,8 +252,7 @@ fn is_transient(answer: &SignedResponse) -> bool {
         "SlowDown",
     ];
     let named = |code: &&str| answer.body.contains(&format!("<Code>{code}</Code>"));
-    let throttled =
-        answer.status == 429 || (answer.status >= 400 && CODES.iter().any(|c| named(&c)));
+    let throttled = answer.status == 429 || (answer.status >= 400 && CODES.iter().any(named));
     throttled || matches!(answer.status, 500 | 502 | 503 | 504)
 }
 

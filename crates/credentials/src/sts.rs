@@ -182,11 +182,11 @@ where
     if let Some(own) = cause_in_context(&error) {
         return own.into();
     }
-    match error {
-        SdkError::ResponseError(_) => malformed(context, action),
-        _ => SourceError::Unreachable {
-            endpoint: endpoint(context),
-        },
+    if matches!(error, SdkError::ResponseError(_)) {
+        return malformed(context, action);
+    }
+    SourceError::Unreachable {
+        endpoint: endpoint(context),
     }
 }
 

@@ -1,0 +1,12 @@
+mod calls;
+mod cell;
+mod compile_fail;
+mod fake_aws;
+mod fill;
+mod isolation;
+mod memory;
+mod process;
+mod profile;
+mod renewal;
+mod signed_form;
+mod world;

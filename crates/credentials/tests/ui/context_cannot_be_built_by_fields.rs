@@ -1,0 +1,5 @@
+use ecs_agent_credentials::CredentialContext;
+
+fn main() {
+    let _context = CredentialContext {};
+}

@@ -1,0 +1,6 @@
+use ecs_agent_credentials::SecretText;
+
+fn main() {
+    let secret = SecretText::from(String::new());
+    let _bytes = secret.0;
+}

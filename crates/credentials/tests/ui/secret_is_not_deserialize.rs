@@ -1,0 +1,7 @@
+use ecs_agent_credentials::SecretText;
+
+fn needs<T: serde::Deserialize<'static>>() {}
+
+fn main() {
+    needs::<SecretText>();
+}

@@ -1,0 +1,5 @@
+use ecs_agent_credentials::SessionPolicy;
+
+fn main() {
+    let _policy = SessionPolicy(String::from("{}"));
+}
