@@ -1,1 +1,36 @@
-//! The ECS Deep Agent: main agent, five subagents, tools and the invocation's life.
+//! The ECS Deep Agent: main agent, five specialists, their tools, and the invocation's life.
+//!
+//! [`invoke`] is the one way in: it makes an empty credential context, runs [`EcsDeepAgent`] on a
+//! cell of its own and clears the context however that ends. The agent's steps are decided by the
+//! state machine in `runtime`; the private driver only carries them out and logs each outcome
+//! before anything follows from it.
+//!
+//! **Invariant:** no tool finds its credentials by looking them up. Every tool gets the
+//! invocation's session as an argument, and a session cannot be made without a context.
+
+mod agent;
+mod books;
+mod definition;
+mod driver;
+mod invocation;
+mod log;
+mod progress;
+mod runbook;
+mod session;
+mod settings;
+mod timer;
+mod tools;
+
+pub use agent::{AgentError, EcsDeepAgent, Input, Ready, WantsContext, WantsSettings};
+pub use definition::agent_definition;
+pub use invocation::{
+    InvocationError, InvocationResult, InvocationStatus, OpenInterrupt, invoke,
+};
+pub use log::LogError;
+pub use progress::{Progress, ProgressSink, Silent};
+pub use runbook::RunbookModel;
+pub use settings::{
+    InvocationSettings, LogHook, LogMoment, Mode, Permissions, RegisteredService, ServiceHints,
+    VerificationPace,
+};
+pub use timer::{Timer, TokioTimer};

@@ -1,0 +1,205 @@
+//! The ECS Deep Agent of one invocation.
+
+use std::sync::Arc;
+
+use ecs_agent_credentials::{CredentialContext, Sources};
+use ecs_agent_ecs::{Catalogue, CatalogueError};
+use ecs_agent_store::{LeaseError, StoreError};
+use ecs_agent_runtime::{EventBody, InterruptId, MessageId, RunId, ThreadId, ThreadStatus};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::definition::agents;
+use crate::driver::{Stop, drive};
+use crate::log::{LogError, ThreadLog};
+use crate::session::Session;
+use crate::settings::InvocationSettings;
+use crate::tools::Toolbox;
+
+/// What starts or continues a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// The person says something: a new turn.
+    Say(String),
+    /// A person answers an open question or approval.
+    Answer {
+        /// Which.
+        interrupt: InterruptId,
+        /// What they said.
+        answer: Value,
+        /// Who said it.
+        by: String,
+    },
+    /// Whatever an earlier process left unfinished goes on.
+    Continue,
+}
+
+/// Why the agent could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The log could not be read or written.
+    #[error("the thread cannot go on")]
+    Log(#[from] LogError),
+    /// Another run has the thread.
+    #[error("the thread cannot be run now")]
+    Lease(#[from] LeaseError),
+    /// Reports or the audit record could not be written.
+    #[error("the thread's books could not be written")]
+    Books(#[from] StoreError),
+    /// The catalogue that is built in cannot be read.
+    #[error("the built-in knowledge cannot be read")]
+    Catalogue(#[from] CatalogueError),
+    /// The thread is empty.
+    #[error("nothing was said on thread {thread} yet; start it with a sentence")]
+    NothingSaid {
+        /// The thread.
+        thread: ThreadId,
+    },
+    /// The thread waits for nothing under that id.
+    #[error("thread {thread} has no open question `{interrupt}`; `threads` shows what is open")]
+    NoSuchInterrupt {
+        /// The thread.
+        thread: ThreadId,
+        /// The id that was given.
+        interrupt: InterruptId,
+    },
+}
+
+/// The main agent with its five specialists, bound to one invocation's credential context.
+///
+/// There is no way to make one without a context:
+///
+/// ```compile_fail
+/// # use ecs_agent_core::EcsDeepAgent;
+/// let agent = EcsDeepAgent::builder().build(); // no context, no `build`
+/// ```
+pub struct EcsDeepAgent {
+    session: Session,
+    toolbox: Toolbox,
+}
+
+impl std::fmt::Debug for EcsDeepAgent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EcsDeepAgent").field("thread", &self.session.thread).finish_non_exhaustive()
+    }
+}
+
+/// The agent's builder, before it has a context.
+#[derive(Debug)]
+pub struct WantsContext(());
+
+/// The agent's builder, before it has settings.
+#[derive(Debug)]
+pub struct WantsSettings {
+    context: Arc<CredentialContext>,
+    sources: Sources,
+}
+
+/// The agent's builder, complete.
+#[derive(Debug)]
+pub struct Ready {
+    context: Arc<CredentialContext>,
+    sources: Sources,
+    settings: InvocationSettings,
+}
+
+impl EcsDeepAgent {
+    /// Begins with what must come first: a credential context.
+    #[must_use]
+    pub const fn builder() -> WantsContext {
+        WantsContext(())
+    }
+
+    /// Runs until the thread's run ends or waits for a person.
+    ///
+    /// # Errors
+    /// [`AgentError`], when the log cannot be used or the answer fits no open question. What was
+    /// logged stays.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves a thread that [`Input::Continue`] takes up.
+    pub(crate) async fn run(
+        &self,
+        input: Input,
+        cancel: &CancellationToken,
+    ) -> Result<(Stop, ThreadLog), AgentError> {
+        let session = &self.session;
+        let mut log =
+            ThreadLog::open(&session.settings, session.thread, agents(&self.toolbox)).await?;
+        let stop = match begin(&mut log, session, input).await? {
+            Some(stop) => stop,
+            None => drive(&mut log, session, &self.toolbox, cancel).await?,
+        };
+        Ok((stop, log))
+    }
+}
+
+impl WantsContext {
+    /// Binds the agent to this context, and to what may fill it.
+    #[must_use]
+    pub fn credential_context(
+        self,
+        context: Arc<CredentialContext>,
+        sources: Sources,
+    ) -> WantsSettings {
+        WantsSettings { context, sources }
+    }
+}
+
+impl WantsSettings {
+    /// Gives model, store, budgets and the rest.
+    #[must_use]
+    pub fn settings(self, settings: InvocationSettings) -> Ready {
+        Ready { context: self.context, sources: self.sources, settings }
+    }
+}
+
+impl Ready {
+    /// The agent of that thread.
+    ///
+    /// # Errors
+    /// [`AgentError::Catalogue`], if the built-in knowledge is broken.
+    pub fn build(self, thread: ThreadId) -> Result<EcsDeepAgent, AgentError> {
+        Ok(EcsDeepAgent {
+            session: Session {
+                context: self.context,
+                sources: self.sources,
+                settings: self.settings,
+                thread,
+                catalogue: Catalogue::embedded()?,
+            },
+            toolbox: Toolbox::standard(),
+        })
+    }
+}
+
+/// Logs what starts this run. `None` when there is nothing to run: the thread ended, or waits.
+async fn begin(
+    log: &mut ThreadLog,
+    session: &Session,
+    input: Input,
+) -> Result<Option<Stop>, AgentError> {
+    match input {
+        Input::Say(text) => {
+            log.append(EventBody::HumanSaid { id: MessageId::new(Uuid::now_v7()), text }).await?;
+        }
+        Input::Answer { interrupt, answer, by } => {
+            if !log.state().interrupts().contains_key(&interrupt) {
+                return Err(AgentError::NoSuchInterrupt { thread: session.thread, interrupt });
+            }
+            log.append(EventBody::InterruptAnswered { interrupt_id: interrupt, answer, by }).await?;
+        }
+        Input::Continue => match log.thread().status() {
+            ThreadStatus::Ended(outcome) => return Ok(Some(Stop::Ended(outcome))),
+            ThreadStatus::Interrupted => return Ok(Some(Stop::Interrupted)),
+            ThreadStatus::Idle if log.state().messages().is_empty() => {
+                return Err(AgentError::NothingSaid { thread: session.thread });
+            }
+            ThreadStatus::Idle | ThreadStatus::Running => {}
+        },
+    }
+    let run = RunId::new(Uuid::now_v7());
+    log.append(EventBody::RunStarted { run, budgets: session.settings.budgets }).await?;
+    Ok(None)
+}

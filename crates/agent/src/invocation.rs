@@ -1,0 +1,162 @@
+//! One invocation's life: make a context, run on its own cell, clear, always.
+
+use std::collections::BTreeMap;
+
+use ecs_agent_credentials::{Cell, CellError, ClearGuard, CredentialContext, InvocationId, Sources};
+use ecs_agent_runtime::{Budget, InterruptId, RunOutcome, ThreadId};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::agent::{AgentError, EcsDeepAgent, Input};
+use crate::books::Books;
+use crate::driver::Stop;
+use crate::log::ThreadLog;
+use crate::settings::InvocationSettings;
+
+/// What an invocation left behind.
+#[derive(Debug)]
+pub struct InvocationResult {
+    /// The thread.
+    pub thread: ThreadId,
+    /// The invocation.
+    pub invocation: InvocationId,
+    /// How it ended.
+    pub status: InvocationStatus,
+    /// The thread's typed state.
+    pub values: BTreeMap<String, Value>,
+    /// The thread's files.
+    pub files: BTreeMap<String, String>,
+    /// AWS calls made.
+    pub calls: usize,
+    /// Whether the credential context was wiped. Never false.
+    pub context_cleared: bool,
+}
+
+/// How an invocation ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum InvocationStatus {
+    /// The main agent said its last word.
+    Done {
+        /// The last word.
+        text: String,
+    },
+    /// People's answers are needed; the thread waits, the credentials are gone.
+    Interrupted(Vec<OpenInterrupt>),
+    /// Someone asked for the end.
+    Cancelled,
+    /// A limit was reached; what was found is kept.
+    BudgetExhausted {
+        /// Which limit.
+        budget: Budget,
+    },
+    /// It could not go on; what was found is kept.
+    Failed {
+        /// Why.
+        error: String,
+    },
+}
+
+/// One open question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenInterrupt {
+    /// Its name.
+    pub id: InterruptId,
+    /// What is asked.
+    pub payload: Value,
+}
+
+/// Why an invocation has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum InvocationError {
+    /// The agent could not run.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// The cell ended before the agent did. The context is cleared all the same.
+    #[error("the invocation ended abnormally")]
+    Cell(#[from] CellError),
+}
+
+/// Runs one invocation on a thread: the graph's one node.
+///
+/// Makes an empty credential context, runs the agent on a cell of its own, and clears the context
+/// whatever happens: return, error, panic, cancellation, or the caller dropping this future.
+///
+/// # Errors
+/// [`InvocationError`]. The thread's log holds whatever was reached.
+///
+/// # Cancel safety
+/// Dropping the future ends the cell and clears the context; [`Input::Continue`] takes the thread
+/// up again.
+pub async fn invoke(
+    settings: InvocationSettings,
+    sources: Sources,
+    thread: ThreadId,
+    input: Input,
+    cancel: CancellationToken,
+) -> Result<InvocationResult, InvocationError> {
+    let invocation = InvocationId::new(Uuid::now_v7());
+    // The cell's own token stays untouched: cancelling is an event, so that it is logged and a
+    // change to AWS in flight is waited for.
+    let on_cell = settings.clone();
+    let ran = Cell::run(&invocation.to_string(), CancellationToken::new(), move || {
+        run_on_cell(on_cell, sources, thread, input, cancel, invocation)
+    })
+    .await;
+    match ran {
+        Ok(outcome) => Ok(outcome?),
+        Err(crash) => {
+            Books::close_after_crash(&settings, thread, invocation).await?;
+            Err(crash.into())
+        }
+    }
+}
+
+async fn run_on_cell(
+    settings: InvocationSettings,
+    sources: Sources,
+    thread: ThreadId,
+    input: Input,
+    cancel: CancellationToken,
+    invocation: InvocationId,
+) -> Result<InvocationResult, AgentError> {
+    let context =
+        CredentialContext::new(invocation, settings.region.clone(), settings.endpoints.clone());
+    let guard = ClearGuard::new(context.clone());
+    let books = Books::open(&settings, thread, invocation).await?;
+    let agent = EcsDeepAgent::builder()
+        .credential_context(context.clone(), sources)
+        .settings(settings)
+        .build(thread)?;
+    let ran = agent.run(input, &cancel).await;
+    drop(guard);
+    books.close(ran.as_ref().ok().map(|(_, log)| log), &context).await?;
+    let (stop, log) = ran?;
+    Ok(InvocationResult {
+        thread,
+        invocation,
+        status: status(stop, &log),
+        values: log.state().values().clone(),
+        files: log.files(),
+        calls: context.calls().len(),
+        context_cleared: context.is_cleared(),
+    })
+}
+
+fn status(stop: Stop, log: &ThreadLog) -> InvocationStatus {
+    match stop {
+        Stop::Interrupted => InvocationStatus::Interrupted(
+            log.state()
+                .interrupts()
+                .values()
+                .map(|open| OpenInterrupt { id: open.id, payload: open.payload.clone() })
+                .collect(),
+        ),
+        Stop::Ended(RunOutcome::Completed { text }) => InvocationStatus::Done { text },
+        Stop::Ended(RunOutcome::Cancelled { .. }) => InvocationStatus::Cancelled,
+        Stop::Ended(RunOutcome::BudgetExhausted { budget }) => {
+            InvocationStatus::BudgetExhausted { budget }
+        }
+        Stop::Ended(RunOutcome::Failed { error }) => InvocationStatus::Failed { error },
+    }
+}

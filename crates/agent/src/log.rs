@@ -1,0 +1,124 @@
+//! One thread's event log, open for appending: the store's rows and the state they add up to.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ecs_agent_runtime::{
+    AgentSpec, ApplyError, Event, EventBody, FramePath, Thread, ThreadId, ThreadState, ToolCallId,
+};
+use ecs_agent_store::{AppendError, Approval, Seq, StoreError, TenantScope};
+
+use crate::progress::Progress;
+use crate::settings::{InvocationSettings, LogMoment};
+use crate::tools::Intent;
+
+/// Why the log could not be read or extended. Nothing that was logged is lost.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The log could not be read.
+    #[error("the thread's log could not be read")]
+    Store(#[from] StoreError),
+    /// The log could not be extended.
+    #[error("the thread's log could not be extended")]
+    Append(#[from] AppendError),
+    /// An event does not fit the thread's state.
+    #[error("an event does not fit the thread")]
+    Apply(#[from] ApplyError),
+}
+
+/// A thread with its log.
+pub(crate) struct ThreadLog {
+    settings: InvocationSettings,
+    tenant: TenantScope,
+    id: ThreadId,
+    thread: Thread,
+    seq: Seq,
+}
+
+impl ThreadLog {
+    /// Folds the stored events.
+    pub(crate) async fn open(
+        settings: &InvocationSettings,
+        id: ThreadId,
+        agents: AgentSpec,
+    ) -> Result<Self, LogError> {
+        let tenant = TenantScope::local();
+        let mut thread = Thread::new(agents);
+        let mut seq = Seq::START;
+        for stored in settings.store.events(&tenant, id, Seq::START).await? {
+            thread.apply(&stored.event)?;
+            seq = stored.seq;
+        }
+        Ok(Self { settings: settings.clone(), tenant, id, thread, seq })
+    }
+
+    pub(crate) const fn thread(&self) -> &Thread {
+        &self.thread
+    }
+
+    /// Makes an event durable, then part of the state.
+    ///
+    /// The state is asked first: an event that does not fit never reaches the log.
+    pub(crate) async fn append(&mut self, body: EventBody) -> Result<(), LogError> {
+        let event = Event::new(self.settings.timer.now(), body);
+        self.thread.check(&event)?;
+        self.tell(LogMoment::AboutToAppend(self.seq.next().get()));
+        self.seq = self.settings.store.append(&self.tenant, self.id, self.seq, &event).await?;
+        self.accept(&event)
+    }
+
+    /// Logs that a tool call is about to happen; the first step of a plan uses its approval up in
+    /// the same transaction.
+    pub(crate) async fn append_intent(
+        &mut self,
+        frame: &FramePath,
+        call_id: &ToolCallId,
+        intent: &Intent,
+    ) -> Result<(), LogError> {
+        let body = EventBody::ToolStarted { frame: frame.clone(), call_id: call_id.clone() };
+        let Intent::BeginsPlan { plan_hash, approval } = intent else {
+            return self.append(body).await;
+        };
+        let approval = Approval { plan_hash: plan_hash.clone(), approval: approval.clone() };
+        let event = Event::new(self.settings.timer.now(), body);
+        self.thread.check(&event)?;
+        self.tell(LogMoment::AboutToAppend(self.seq.next().get()));
+        self.seq = self
+            .settings
+            .store
+            .consume_approval(&self.tenant, self.id, self.seq, &approval, &event)
+            .await?;
+        self.accept(&event)
+    }
+
+    /// Working time that is left.
+    pub(crate) fn remaining_time(&self) -> Duration {
+        let now = self.settings.timer.now();
+        self.thread.deadline().map_or(
+            Duration::from_secs(self.settings.budgets.max_seconds),
+            |deadline| deadline.signed_duration_since(now).to_std().unwrap_or_default(),
+        )
+    }
+
+    /// The thread's files by path.
+    pub(crate) fn files(&self) -> BTreeMap<String, String> {
+        self.state().files().iter().map(|(path, text)| (path.to_string(), text.to_owned())).collect()
+    }
+
+    /// What the events add up to.
+    pub(crate) fn state(&self) -> &ThreadState {
+        self.thread.state()
+    }
+
+    fn tell(&self, moment: LogMoment) {
+        if let Some(hook) = &self.settings.log_hook {
+            hook(moment);
+        }
+    }
+
+    fn accept(&mut self, event: &Event) -> Result<(), LogError> {
+        self.settings.progress.progress(&Progress::Event { seq: self.seq.get(), event });
+        self.tell(LogMoment::Appended(self.seq.get()));
+        Ok(self.thread.apply(event)?)
+    }
+}

@@ -1,0 +1,79 @@
+//! A frame's messages as the runbook reads them: what was asked, and what each tool answered since.
+
+use ecs_agent_runtime::{Message, ToolCall, ToolStatus};
+use serde_json::Value;
+
+/// One tool call with its answer.
+#[derive(Debug)]
+pub(super) struct Answered<'a> {
+    pub(super) call: &'a ToolCall,
+    pub(super) status: ToolStatus,
+    pub(super) text: &'a str,
+}
+
+impl Answered<'_> {
+    pub(super) fn succeeded(&self) -> bool {
+        self.status == ToolStatus::Success
+    }
+
+    /// The answer as JSON, or null.
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(self.text).unwrap_or(Value::Null)
+    }
+
+    /// The sentence that says what went wrong, when the answer is an error.
+    pub(super) fn error(&self) -> String {
+        self.json()
+            .get("error")
+            .and_then(Value::as_str)
+            .map_or_else(|| self.text.to_owned(), str::to_owned)
+    }
+}
+
+/// The turn at hand.
+#[derive(Debug)]
+pub(super) struct Conversation<'a> {
+    /// What the person, or the calling agent, said last.
+    pub(super) asked: &'a str,
+    /// Tool calls since then, in order.
+    pub(super) answered: Vec<Answered<'a>>,
+}
+
+impl<'a> Conversation<'a> {
+    pub(super) fn of(messages: &'a [Message]) -> Self {
+        let mut asked = "";
+        let mut calls: Vec<&ToolCall> = Vec::new();
+        let mut answered = Vec::new();
+        for message in messages {
+            match message {
+                Message::Human { text } => {
+                    asked = text;
+                    calls.clear();
+                    answered.clear();
+                }
+                Message::Ai { tool_calls, .. } => calls.extend(tool_calls),
+                Message::Tool { call_id, status, text, .. } => {
+                    if let Some(call) = calls.iter().rfind(|call| call.id == *call_id) {
+                        answered.push(Answered { call, status: *status, text });
+                    }
+                }
+            }
+        }
+        Self { asked, answered }
+    }
+
+    /// The last answer of a tool.
+    pub(super) fn last(&self, tool: &str) -> Option<&Answered<'a>> {
+        self.answered.iter().rfind(|answer| answer.call.name == tool)
+    }
+
+    /// How often a tool has answered.
+    pub(super) fn count(&self, tool: &str) -> usize {
+        self.answered.iter().filter(|answer| answer.call.name == tool).count()
+    }
+}
+
+/// A string member of an object, or nothing.
+pub(super) fn text_of<'v>(value: &'v Value, key: &str) -> &'v str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}

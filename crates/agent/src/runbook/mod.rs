@@ -1,0 +1,79 @@
+//! The runbook: a deterministic expert behind the same trait as every language model.
+//!
+//! It reads what a language model would read (the request's messages) and calls the same tools, so
+//! the whole product runs end to end without a key or a network, and a language model has a base
+//! line to beat.
+
+mod conversation;
+mod executor;
+mod identifier;
+mod lead;
+mod planner;
+mod triage;
+mod verifier;
+
+use ecs_agent_models::{Model, ModelError, ModelReply};
+use ecs_agent_runtime::{ModelRequest, ToolCall, Usage};
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use conversation::Conversation;
+
+/// The deterministic model.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RunbookModel;
+
+impl Model for RunbookModel {
+    fn name(&self) -> &str {
+        "runbook"
+    }
+
+    fn respond(&self, request: ModelRequest) -> BoxFuture<'_, Result<ModelReply, ModelError>> {
+        Box::pin(async move { Ok(reply(&request)) })
+    }
+}
+
+/// What the runbook does next.
+#[derive(Debug, PartialEq)]
+enum Move {
+    /// Calls tools.
+    Call(Vec<(&'static str, Value)>),
+    /// Ends its turn with this answer.
+    Say(String),
+}
+
+impl Move {
+    fn call(tool: &'static str, arguments: Value) -> Self {
+        Self::Call(vec![(tool, arguments)])
+    }
+}
+
+fn reply(request: &ModelRequest) -> ModelReply {
+    let conversation = Conversation::of(&request.messages);
+    let next = match request.agent.as_str() {
+        "service-identifier" => identifier::next(&conversation),
+        "triage-specialist" => triage::next(&conversation),
+        "repair-planner" => planner::next(&conversation),
+        "fix-executor" => executor::next(&conversation),
+        "verification-specialist" => verifier::next(&conversation),
+        _ => lead::next(&conversation),
+    };
+    match next {
+        Move::Say(text) => ModelReply { text, tool_calls: Vec::new(), usage: Usage::default() },
+        Move::Call(calls) => ModelReply {
+            text: String::new(),
+            tool_calls: calls
+                .into_iter()
+                .enumerate()
+                .map(|(index, (tool, arguments))| {
+                    let id = format!("{}-{}-{index}", request.agent, request.messages.len());
+                    ToolCall::new(id, tool, arguments)
+                })
+                .collect(),
+            usage: Usage::default(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod runbook_tests;

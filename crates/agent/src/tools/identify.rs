@@ -1,0 +1,74 @@
+//! `find_ecs_service`: from a person's words to one service, or to a question.
+
+use ecs_agent_ecs::{Identification, ServiceCandidate, identify};
+use ecs_agent_runtime::{ToolOutcome, ToolSpec};
+use futures_util::future::LocalBoxFuture;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Tool, ToolInput, ToolReply, spec_of};
+use crate::session::{Session, SessionError};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Arguments {
+    /// The person's words: a name, a sentence, an ARN, a task id, an image.
+    query: String,
+}
+
+/// Searches the account and region of the context.
+pub(crate) struct FindService;
+
+impl Tool for FindService {
+    fn spec(&self) -> ToolSpec {
+        spec_of::<Arguments>(
+            "find_ecs_service",
+            "Searches every cluster of this account and region for the service that is meant. Returns one \
+             candidate, several ranked ones, or what was searched.",
+        )
+    }
+
+    fn call<'a>(
+        &'a self,
+        session: &'a Session,
+        input: ToolInput,
+    ) -> LocalBoxFuture<'a, ToolReply> {
+        Box::pin(async move {
+            match input.parse::<Arguments>() {
+                Ok(arguments) => match find(session, &input, &arguments.query).await {
+                    Ok(found) => ToolOutcome::success(found.to_string()),
+                    Err(error) => ToolOutcome::error(error.for_person()),
+                },
+                Err(outcome) => outcome,
+            }
+            .into()
+        })
+    }
+}
+
+async fn find(session: &Session, input: &ToolInput, query: &str) -> Result<Value, SessionError> {
+    let clients = session.reading_clients(&input.values).await?;
+    session.note("service-identifier", "searching clusters and services");
+    Ok(match identify(&clients, query, &session.settings.hints.for_search()).await? {
+        Identification::One(candidate) => json!({"match": "one", "candidate": shown(&candidate)}),
+        Identification::Several(candidates) => json!({
+            "match": "several",
+            "candidates": candidates.iter().map(shown).collect::<Vec<_>>(),
+        }),
+        Identification::None { searched } => json!({
+            "match": "none",
+            "summary": searched.to_string(),
+        }),
+    })
+}
+
+fn shown(candidate: &ServiceCandidate) -> Value {
+    json!({
+        "arn": candidate.service_arn,
+        "cluster": candidate.cluster,
+        "service": candidate.service,
+        "label": format!("{} in cluster {}", candidate.service, candidate.cluster),
+        "why": candidate.reasons,
+    })
+}
