@@ -24,7 +24,8 @@ use futures_util::future::join_all;
 use crate::aws::{AwsClients, AwsError};
 use crate::observation::{Cited, Observation, SecretSnapshot, TaskDefinitionSnapshot};
 
-pub(crate) use map::{service as map_service, target_group as map_target_group};
+pub(crate) use balancing::describe_target_groups;
+pub(crate) use compute::family_and_revision;
 pub(crate) use recorder::Recorder;
 pub(crate) use scaling::read_scalable_target;
 pub(crate) use service::describe_service;

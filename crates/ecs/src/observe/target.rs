@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::ObserveError;
+use super::{ObserveError, describe_service};
+use crate::aws::AwsClients;
 
 /// One service in one cluster, each as a name or an ARN.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,6 +52,26 @@ impl ServiceTarget {
     #[must_use]
     pub fn scaling_id(&self) -> String {
         format!("service/{}/{}", self.cluster_name(), self.service_name())
+    }
+
+    /// Reads that the service exists; its ARNs take the place of the names.
+    ///
+    /// # Errors
+    /// [`ObserveError::ServiceNotFound`] or [`ObserveError::Unreadable`].
+    pub async fn locate(
+        clients: &AwsClients,
+        cluster: impl Into<String>,
+        service: impl Into<String>,
+    ) -> Result<Self, ObserveError> {
+        let target = Self::new(cluster, service);
+        match describe_service(clients, &target).await.outcome {
+            Ok(Some(found)) => Ok(Self::new(found.cluster_arn, found.arn)),
+            Ok(None) => Err(target.not_found()),
+            Err(error) if error.is_not_found() => Err(target.not_found()),
+            Err(source) => {
+                Err(ObserveError::Unreadable { service: target.service().to_owned(), source })
+            }
+        }
     }
 
     pub(crate) fn not_found(&self) -> ObserveError {
