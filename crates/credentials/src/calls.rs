@@ -117,12 +117,14 @@ impl CallLog {
         entry.record.aws_date = date;
     }
 
-    pub(crate) fn records(&self) -> Vec<CallRecord> {
+    /// Lists the calls after the one with this number, oldest first.
+    pub(crate) fn after(&self, number: u64) -> Vec<CallRecord> {
         let log = lock(&self.0);
-        log.records
+        let later = log
+            .records
             .iter()
-            .map(|entry| entry.record.clone())
-            .collect()
+            .skip_while(|entry| entry.record.number <= number);
+        later.map(|entry| entry.record.clone()).collect()
     }
 
     /// Returns the latest time that AWS told.

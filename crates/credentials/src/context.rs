@@ -319,11 +319,15 @@ impl CredentialContext {
     /// The SDK's shared configuration has no place for the retry bucket, so give each client
     /// [`CredentialContext::retry_partition`] as well:
     ///
-    /// ```ignore
-    /// let config = aws_sdk_ecs::config::Builder::from(&context.sdk_config()?)
-    ///     .retry_partition(context.retry_partition())
-    ///     .build();
-    /// let ecs = aws_sdk_ecs::Client::from_conf(config);
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use ecs_agent_credentials::{ContextError, CredentialContext};
+    /// fn sts(context: &Arc<CredentialContext>) -> Result<aws_sdk_sts::Client, ContextError> {
+    ///     let config = aws_sdk_sts::config::Builder::from(&context.sdk_config()?)
+    ///         .retry_partition(context.retry_partition())
+    ///         .build();
+    ///     Ok(aws_sdk_sts::Client::from_conf(config))
+    /// }
     /// ```
     ///
     /// # Errors
@@ -343,7 +347,12 @@ impl CredentialContext {
 
     /// Lists the AWS calls made so far, oldest first.
     pub fn calls(&self) -> Vec<CallRecord> {
-        self.wire.calls.records()
+        self.wire.calls.after(0)
+    }
+
+    /// Lists the AWS calls made after the one with this number.
+    pub fn calls_after(&self, number: u64) -> Vec<CallRecord> {
+        self.wire.calls.after(number)
     }
 
     /// Returns the latest time that AWS told in a response; none before the first one.

@@ -52,3 +52,23 @@ fn service_context_is_kept_until_the_end() {
     assert_eq!(context.service_context(), None);
     assert!(context.is_cleared());
 }
+
+#[test]
+fn a_panic_while_the_lock_is_held_does_not_keep_the_context_from_being_cleared() {
+    let invocation = InvocationId::new(uuid::Uuid::nil());
+    let context = CredentialContext::new(invocation, None, Endpoints::Aws);
+    let keys = Keys::from_issuer("testing", "testing", None, None).unwrap();
+    let ticket = context.begin_fill().unwrap();
+    let filled = Filled {
+        keys,
+        identity: None,
+        lifetime: Lifetime::stated(None, at(0)),
+        recipe: None,
+    };
+    context.commit_fill(&ticket, filled).unwrap();
+    let under_the_lock = std::panic::AssertUnwindSafe(|| context.slot.read(|_| panic!("here")));
+    assert!(std::panic::catch_unwind(under_the_lock).is_err());
+    assert!(context.signing_keys().is_ok());
+    context.clear();
+    assert_eq!(context.signing_keys().unwrap_err(), ContextError::Cleared);
+}

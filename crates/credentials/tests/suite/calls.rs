@@ -45,6 +45,8 @@ async fn every_call_is_recorded_with_its_id_its_attempts_and_the_clock_of_aws() 
     let ahead = context.aws_now().unwrap() - Utc::now();
     assert!((29..=30).contains(&ahead.num_days()), "{ahead}");
     assert_eq!(calls[2].aws_date, context.aws_now());
+    assert_eq!(context.calls_after(2), calls[2..]);
+    assert_eq!(context.calls_after(3), []);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ecs_agent_credentials::{Cell, CellError, ClearGuard, ContextState, CredentialContext};
 use tokio::sync::oneshot;
@@ -106,10 +106,7 @@ async fn check(exit: Exit, moment: Moment) {
         state == ContextState::Cleared || never_filled,
         "{exit:?} at {moment:?}: {state:?}"
     );
-    assert!(
-        !threads().contains(&name),
-        "{exit:?} at {moment:?} left its thread"
-    );
+    assert!(is_gone(&name), "{exit:?} at {moment:?} left its thread");
 }
 
 async fn leave(exit: Exit) -> Result<(), &'static str> {
@@ -119,6 +116,18 @@ async fn leave(exit: Exit) -> Result<(), &'static str> {
         Exit::Panic => panic!("in a tool"),
         Exit::Cancel | Exit::TimeOut | Exit::DroppedFuture => pending().await,
     }
+}
+
+/// Waits until no thread has this name: the kernel lists a joined thread for a moment longer.
+fn is_gone(name: &str) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while threads().iter().any(|thread| thread == name) {
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::yield_now();
+    }
+    true
 }
 
 /// Lists the names of this process's threads.

@@ -9,4 +9,5 @@ mod process;
 mod profile;
 mod renewal;
 mod signed_form;
+mod source_rules;
 mod world;
