@@ -144,13 +144,13 @@ fn problems(world: &World, region: &Region, service: &Service) -> Vec<String> {
         }
     }
     let resource = format!("service/{}/{}", service.cluster, service.name);
-    if let Some(target) = region.scalable_targets.get(&resource) {
-        if target.wanted > service.desired_count {
-            problems.push(format!(
-                "the load calls for {} tasks, it may have {}",
-                target.wanted, target.max_capacity
-            ));
-        }
+    if let Some(target) = region.scalable_targets.get(&resource)
+        && target.wanted > service.desired_count
+    {
+        problems.push(format!(
+            "the load calls for {} tasks, it may have {}",
+            target.wanted, target.max_capacity
+        ));
     }
     problems
 }

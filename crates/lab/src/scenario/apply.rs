@@ -508,13 +508,12 @@ fn revise(region: &Region, body: &mut Value, deploy: &Deploy) -> Result<(), Stri
         }
         None => {}
     }
-    if let (Some(group), Some(options)) = (
-        &deploy.log_group,
-        container.get_mut("logConfiguration").and_then(|log| log.get_mut("options")),
-    ) {
-        if let Some(options) = options.as_object_mut() {
-            options.insert("awslogs-group".to_owned(), json!(group));
-        }
+    let options = container
+        .get_mut("logConfiguration")
+        .and_then(|log| log.get_mut("options"))
+        .and_then(Value::as_object_mut);
+    if let (Some(group), Some(options)) = (&deploy.log_group, options) {
+        options.insert("awslogs-group".to_owned(), json!(group));
     }
     Ok(())
 }

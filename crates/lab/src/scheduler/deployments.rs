@@ -19,14 +19,27 @@ const LONGEST_BACK_OFF: i64 = 300;
 const MESSAGE_REPEATS: TimeDelta = TimeDelta::minutes(5);
 /// One scheduling round starts at most this many tasks.
 const LAUNCH_BATCH: u32 = 10;
+const BATCH_PAUSE: TimeDelta = TimeDelta::seconds(5);
 
 impl Tick<'_> {
     pub(super) fn deploy(&mut self, service: &mut Service) {
         self.count_outcomes(service);
         self.break_circuit(service);
         self.stop_surplus(service);
+        self.leave(service);
         self.launch(service);
         self.settle(service);
+    }
+
+    /// Lets the tasks that were just told to stop begin to do so, so that they make room at once.
+    fn leave(&mut self, service: &mut Service) {
+        let mut tasks = std::mem::take(&mut service.tasks);
+        for task in &mut tasks {
+            if !task.is_wanted() && task.last_status <= TaskStatus::Running {
+                self.live(service, task);
+            }
+        }
+        service.tasks = tasks;
     }
 
     /// Whether a task works, as its service sees it.
@@ -236,6 +249,9 @@ impl Tick<'_> {
         let maximum = percent_down(service.desired_count, service.deployment_configuration.maximum_percent);
         let missing = service.desired_count.saturating_sub(current);
         let launches = missing.min(maximum.saturating_sub(alive)).min(LAUNCH_BATCH);
+        if launches == LAUNCH_BATCH {
+            service.next_launch_at = self.now + BATCH_PAUSE;
+        }
         if missing > 0 && launches == 0 && current == 0 && !service.deployments.is_empty() {
             let stuck = service.tasks.iter().all(|task| task.is_wanted() || task.stopped_at.is_some())
                 && maximum <= service.desired_count;
@@ -275,7 +291,6 @@ impl Tick<'_> {
         if !lately {
             service.say(self.now, text);
         }
-        service.wakes_at = self.now;
     }
 
     /// Completes the deployment and says that all is well, once it is.

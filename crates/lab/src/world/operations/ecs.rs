@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::UpdateServiceInput;
 use super::registration::{check_registration, complete_body};
 use crate::world::{
-    AwsError, Deployment, DeploymentStatus, LoadBalancerBinding, NetworkConfiguration, Region,
+    AwsError, Deployment, DeploymentConfiguration, DeploymentStatus, LoadBalancerBinding, NetworkConfiguration, Region,
     RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, StopCode, Task,
     TaskDefinition, TaskDefinitionStatus, TaskSpec, TaskStatus, World,
 };
@@ -116,15 +116,7 @@ impl World {
             ));
         }
         if let Some(configuration) = &input.deployment_configuration {
-            if configuration.maximum_percent < 100
-                || configuration.maximum_percent < configuration.minimum_healthy_percent
-                || (configuration.maximum_percent == 100
-                    && configuration.minimum_healthy_percent == 100)
-            {
-                return Err(AwsError::invalid_parameter(
-                    "maximumPercent must be at least 100 and above minimumHealthyPercent.",
-                ));
-            }
+            check_percentages(configuration)?;
         }
         let definition_arn = definition.arn.clone();
         let network = network.cloned();
@@ -204,6 +196,21 @@ fn usable_definition<'a>(
         TaskDefinitionStatus::Active => Ok(definition),
         TaskDefinitionStatus::Inactive => Err(AwsError::client("TaskDefinition is inactive")),
     }
+}
+
+fn check_percentages(configuration: &DeploymentConfiguration) -> Result<(), AwsError> {
+    let (most, least) = (configuration.maximum_percent, configuration.minimum_healthy_percent);
+    if most == 100 && least == 100 {
+        return Err(AwsError::invalid_parameter(
+            "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.",
+        ));
+    }
+    if most < 100 || most > 200 || least > most {
+        return Err(AwsError::invalid_parameter(
+            "maximumPercent must be between 100 and 200 and not below minimumHealthyPercent.",
+        ));
+    }
+    Ok(())
 }
 
 fn check_bindings(
