@@ -42,7 +42,7 @@ const PAGES: Paging =
 const EVENTS: Paging = Paging { default: 10_000, most: 10_000, ..PAGES };
 
 /// The group's name, whether the request names it or gives its ARN.
-fn group_name<'a>(input: &'a Input) -> Option<&'a str> {
+fn group_name(input: &Input) -> Option<&str> {
     input.text("logGroupName").or_else(|| {
         let identifier = input.text("logGroupIdentifier")?;
         let name = identifier.split_once(":log-group:").map_or(identifier, |(_, name)| name);

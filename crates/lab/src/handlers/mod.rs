@@ -112,16 +112,8 @@ impl<'a> Call<'a> {
         self.world.region(&self.caller.account, self.region).unwrap_or(&self.nothing)
     }
 
-    fn here_mut(&mut self) -> &mut Region {
-        self.world.region_mut(&self.caller.account, self.region).unwrap_or(&mut self.nothing)
-    }
-
     fn account(&self) -> Option<&Account> {
         self.world.account(&self.caller.account)
-    }
-
-    fn now(&self) -> DateTime<Utc> {
-        self.world.now
     }
 
     /// `arn:aws:<service>:<region>:<account>:<resource>` of the caller.

@@ -31,7 +31,6 @@ pub(crate) struct Identity {
     /// The ARN that AWS puts into access denied messages and `GetCallerIdentity`.
     pub(crate) arn: String,
     pub(crate) user_id: String,
-    pub(crate) access_key_id: String,
     pub(crate) session: Option<SessionFacts>,
     policies: Arc<Vec<PolicyDocument>>,
     session_policy: Option<Arc<PolicyDocument>>,
@@ -159,7 +158,6 @@ impl Directory {
                     account: account.id.clone(),
                     arn: user.arn.clone(),
                     user_id: user.id.clone(),
-                    access_key_id: key.access_key_id.clone(),
                     session: None,
                     policies: Arc::clone(&policies),
                     session_policy: None,
@@ -284,7 +282,6 @@ impl Directory {
             account,
             arn,
             user_id: assumed_role_id,
-            access_key_id: issued.access_key_id.clone(),
             session: Some(SessionFacts {
                 name: request.session_name.to_owned(),
                 source_identity,
