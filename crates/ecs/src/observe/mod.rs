@@ -25,8 +25,8 @@ use crate::aws::{AwsClients, AwsError};
 use crate::observation::{Cited, Observation, SecretSnapshot, TaskDefinitionSnapshot};
 
 pub(crate) use balancing::describe_target_groups;
-pub(crate) use compute::family_and_revision;
-pub(crate) use recorder::Recorder;
+pub(crate) use compute::{family_and_revision, task_definitions};
+use recorder::Recorder;
 pub(crate) use scaling::read_scalable_target;
 pub(crate) use service::describe_service;
 pub use target::ServiceTarget;

@@ -68,9 +68,10 @@ impl ServiceTarget {
             Ok(Some(found)) => Ok(Self::new(found.cluster_arn, found.arn)),
             Ok(None) => Err(target.not_found()),
             Err(error) if error.is_not_found() => Err(target.not_found()),
-            Err(source) => {
-                Err(ObserveError::Unreadable { service: target.service().to_owned(), source })
-            }
+            Err(source) => Err(ObserveError::Unreadable {
+                service: target.service().to_owned(),
+                source,
+            }),
         }
     }
 

@@ -38,7 +38,9 @@ impl Revision {
     /// Whether this revision was registered by this step of this plan.
     pub(crate) fn is_of(&self, plan_hash: &str, step: u32) -> bool {
         let has = |key: &str, value: &str| {
-            self.tags.iter().any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
+            self.tags
+                .iter()
+                .any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
         };
         has(PLAN_TAG, plan_hash) && has(STEP_TAG, &step.to_string())
     }
@@ -53,7 +55,9 @@ pub(crate) fn change(
     changes: &[TaskDefinitionChange],
     others: &BTreeMap<String, Revision>,
 ) -> Result<(), String> {
-    changes.iter().try_for_each(|change| apply(definition, change, others))
+    changes
+        .iter()
+        .try_for_each(|change| apply(definition, change, others))
 }
 
 fn apply(
@@ -81,14 +85,27 @@ fn apply(
         TaskDefinitionChange::SetImage { container, image } => {
             named(definition, container)?.image = Some(image.clone());
         }
-        TaskDefinitionChange::SetContainerMemory { container, memory_mib } => {
+        TaskDefinitionChange::SetContainerMemory {
+            container,
+            memory_mib,
+        } => {
             named(definition, container)?.memory = Some(*memory_mib);
         }
-        TaskDefinitionChange::SetContainerMemoryReservation { container, memory_mib } => {
+        TaskDefinitionChange::SetContainerMemoryReservation {
+            container,
+            memory_mib,
+        } => {
             named(definition, container)?.memory_reservation = Some(*memory_mib);
         }
-        TaskDefinitionChange::SetContainerPort { container, from, to } => {
-            let mappings = named(definition, container)?.port_mappings.iter_mut().flatten();
+        TaskDefinitionChange::SetContainerPort {
+            container,
+            from,
+            to,
+        } => {
+            let mappings = named(definition, container)?
+                .port_mappings
+                .iter_mut()
+                .flatten();
             let mapping = mappings
                 .into_iter()
                 .find(|mapping| mapping.container_port() == Some(*from))
@@ -129,14 +146,20 @@ fn apply(
             container.entry_point = entry_point;
             container.command = command;
         }
-        TaskDefinitionChange::CopyEnvironmentVariable { container, name, from } => {
+        TaskDefinitionChange::CopyEnvironmentVariable {
+            container,
+            name,
+            from,
+        } => {
             let pair = other(others, from, container)?
                 .environment()
                 .iter()
                 .find(|pair| pair.name() == Some(name.as_str()))
                 .cloned()
                 .ok_or_else(|| format!("`{from}` sets no variable `{name}`"))?;
-            let variables = named(definition, container)?.environment.get_or_insert_default();
+            let variables = named(definition, container)?
+                .environment
+                .get_or_insert_default();
             variables.retain(|pair| pair.name() != Some(name.as_str()));
             variables.push(pair);
         }
@@ -152,22 +175,33 @@ fn apply(
                 options.remove("awslogs-create-group");
             }
         }
-        TaskDefinitionChange::AddSecretReference { container, name, value_from } => {
+        TaskDefinitionChange::AddSecretReference {
+            container,
+            name,
+            value_from,
+        } => {
             let secret = Secret::builder().name(name).value_from(value_from).build();
             let secret = secret.map_err(|_| format!("`{name}` is no secret reference"))?;
-            let secrets = named(definition, container)?.secrets.get_or_insert_default();
+            let secrets = named(definition, container)?
+                .secrets
+                .get_or_insert_default();
             secrets.retain(|secret| secret.name() != name.as_str());
             secrets.push(secret);
         }
         TaskDefinitionChange::RemoveSecretReference { container, name } => {
-            let secrets = named(definition, container)?.secrets.get_or_insert_default();
+            let secrets = named(definition, container)?
+                .secrets
+                .get_or_insert_default();
             let before = secrets.len();
             secrets.retain(|secret| secret.name() != name.as_str());
             if secrets.len() == before {
                 return Err(format!("container `{container}` has no secret `{name}`"));
             }
         }
-        TaskDefinitionChange::SetEssential { container, essential } => {
+        TaskDefinitionChange::SetEssential {
+            container,
+            essential,
+        } => {
             named(definition, container)?.essential = Some(*essential);
         }
     }
@@ -195,7 +229,9 @@ fn other<'r>(
         .get(arn)
         .and_then(|revision| {
             let containers = revision.definition.container_definitions();
-            containers.iter().find(|candidate| candidate.name() == Some(container))
+            containers
+                .iter()
+                .find(|candidate| candidate.name() == Some(container))
         })
         .ok_or_else(|| format!("`{arn}` has no container `{container}` to copy from"))
 }
@@ -208,13 +244,19 @@ pub(crate) fn request(
     step: u32,
 ) -> RegisterTaskDefinitionFluentBuilder {
     let Revision { definition, tags } = revision;
-    let own = [(PLAN_TAG, plan_hash.to_owned()), (STEP_TAG, step.to_string())];
+    let own = [
+        (PLAN_TAG, plan_hash.to_owned()),
+        (STEP_TAG, step.to_string()),
+    ];
     let tags = tags
         .into_iter()
         // AWS refuses tags it reserves for itself.
         .filter(|tag| tag.key().is_none_or(|key| !key.starts_with("aws:")))
         .filter(|tag| own.iter().all(|(key, _)| tag.key() != Some(*key)))
-        .chain(own.iter().map(|(key, value)| Tag::builder().key(*key).value(value).build()))
+        .chain(
+            own.iter()
+                .map(|(key, value)| Tag::builder().key(*key).value(value).build()),
+        )
         .collect();
     clients
         .ecs

@@ -25,7 +25,9 @@ pub(crate) fn service_is(
     network
         && breaker
         && task_definition.is_none_or(|arn| service.task_definition == arn)
-        && update.desired_count.is_none_or(|count| service.desired_count == count)
+        && update
+            .desired_count
+            .is_none_or(|count| service.desired_count == count)
         && update
             .health_check_grace_period_seconds
             .is_none_or(|grace| service.health_check_grace_period_seconds == Some(grace))
@@ -127,7 +129,10 @@ mod tests {
                 subnets: vec!["b".to_owned(), "a".to_owned()],
                 ..AwsvpcNetwork::default()
             }),
-            circuit_breaker: Some(CircuitBreaker { enable: true, rollback: false }),
+            circuit_breaker: Some(CircuitBreaker {
+                enable: true,
+                rollback: false,
+            }),
             health_check_grace_period_seconds: Some(30),
             ..UpdateService::default()
         };
@@ -135,10 +140,19 @@ mod tests {
         assert!(service_is(&service, &UpdateService::default(), None));
         assert!(!service_is(&service, &update, Some("td:3")));
         for other in [
-            UpdateService { desired_count: Some(3), ..update.clone() },
-            UpdateService { health_check_grace_period_seconds: Some(31), ..update.clone() },
             UpdateService {
-                circuit_breaker: Some(CircuitBreaker { enable: true, rollback: true }),
+                desired_count: Some(3),
+                ..update.clone()
+            },
+            UpdateService {
+                health_check_grace_period_seconds: Some(31),
+                ..update.clone()
+            },
+            UpdateService {
+                circuit_breaker: Some(CircuitBreaker {
+                    enable: true,
+                    rollback: true,
+                }),
                 ..update.clone()
             },
             UpdateService {
@@ -161,17 +175,28 @@ mod tests {
             rule: PortRule {
                 from_port: 443,
                 to_port: 443,
-                peer: Peer::Cidr { cidr: "0.0.0.0/0".to_owned() },
+                peer: Peer::Cidr {
+                    cidr: "0.0.0.0/0".to_owned(),
+                },
             },
         };
         let mut rule = as_security_rule(&change.rule);
         rule.groups.push("sg-other".to_owned());
-        let group = SecurityGroupSnapshot { egress: vec![rule], ..SecurityGroupSnapshot::default() };
+        let group = SecurityGroupSnapshot {
+            egress: vec![rule],
+            ..SecurityGroupSnapshot::default()
+        };
         assert!(has_rule(&group, &change));
-        let inbound = SecurityGroupRuleChange { direction: Direction::Ingress, ..change.clone() };
+        let inbound = SecurityGroupRuleChange {
+            direction: Direction::Ingress,
+            ..change.clone()
+        };
         assert!(!has_rule(&group, &inbound));
         let wider = SecurityGroupRuleChange {
-            rule: PortRule { to_port: 444, ..change.rule.clone() },
+            rule: PortRule {
+                to_port: 444,
+                ..change.rule.clone()
+            },
             ..change
         };
         assert!(!has_rule(&group, &wider));
@@ -180,7 +205,10 @@ mod tests {
     #[test]
     fn only_named_parts_of_a_health_check_are_compared() {
         let group = TargetGroupSnapshot {
-            health_check: HealthCheck { path: Some("/up".to_owned()), ..HealthCheck::default() },
+            health_check: HealthCheck {
+                path: Some("/up".to_owned()),
+                ..HealthCheck::default()
+            },
             ..TargetGroupSnapshot::default()
         };
         let change = |path: Option<&str>, matcher: Option<&str>| ModifyTargetGroupHealthCheck {

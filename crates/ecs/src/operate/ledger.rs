@@ -24,7 +24,10 @@ impl Calls {
     }
 
     pub(crate) fn with<T, E>(self, result: Result<T, E>) -> Kept<T, E> {
-        Kept { requests: self.0, result }
+        Kept {
+            requests: self.0,
+            result,
+        }
     }
 }
 
@@ -45,7 +48,10 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(clients: &AwsClients) -> Self {
-        Self { requests: Vec::new(), started_at: clients.latest_date() }
+        Self {
+            requests: Vec::new(),
+            started_at: clients.latest_date(),
+        }
     }
 
     /// Takes over the calls of one piece of work and gives its result.
@@ -56,7 +62,10 @@ impl Ledger {
 
     /// Ends the step before anything was written.
     pub(crate) fn stopped(self, step: u32, code: &str, message: String) -> StepOutcome {
-        let status = StepStatus::Failed { code: code.to_owned(), message };
+        let status = StepStatus::Failed {
+            code: code.to_owned(),
+            message,
+        };
         self.close(step, status, Produced::default())
     }
 

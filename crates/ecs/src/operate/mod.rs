@@ -55,21 +55,36 @@ pub async fn operate(
     };
     for precondition in &planned.preconditions {
         if let Precondition::StepApplied { step: needs } = precondition
-            && !done.iter().any(|outcome| outcome.step == *needs && outcome.status.in_effect())
+            && !done
+                .iter()
+                .any(|outcome| outcome.step == *needs && outcome.status.in_effect())
         {
             let why = format!("step {step} needs step {needs} to be applied first");
             return Ok(ledger.stopped(step, "OutOfOrder", why));
         }
     }
-    let job = Job { clients, plan, step, done, operation: &planned.operation };
+    let job = Job {
+        clients,
+        plan,
+        step,
+        done,
+        operation: &planned.operation,
+    };
     let may_be_applied = attempt == Attempt::OutcomeUnknown
-        || matches!(planned.operation, Operation::RegisterTaskDefinitionRevision(_));
+        || matches!(
+            planned.operation,
+            Operation::RegisterTaskDefinitionRevision(_)
+        );
 
     // One look: what the plan depends on, what the operation builds on, and its own traces.
     let facts = plan.facts_of_step(step);
     let (now, prepared, effect) =
         tokio::join!(state::read(clients, plan, &facts), job.prepare(), async {
-            if may_be_applied { Some(job.find_effect().await) } else { None }
+            if may_be_applied {
+                Some(job.find_effect().await)
+            } else {
+                None
+            }
         });
     let now = ledger.keep(now)?;
     let prepared = ledger.keep(prepared);
@@ -113,15 +128,22 @@ pub async fn roll_back(
 ) -> Result<Vec<StepOutcome>, AwsError> {
     let mut undone: Vec<StepOutcome> = Vec::new();
     for step in plan.content().steps.iter().rev() {
-        let in_effect =
-            done.iter().any(|outcome| outcome.step == step.number && outcome.status.in_effect());
+        let in_effect = done
+            .iter()
+            .any(|outcome| outcome.step == step.number && outcome.status.in_effect());
         let Inverse::Operation { operation } = &step.inverse else {
             continue;
         };
         if !in_effect {
             continue;
         }
-        let job = Job { clients, plan, step: step.number, done, operation };
+        let job = Job {
+            clients,
+            plan,
+            step: step.number,
+            done,
+            operation,
+        };
         match job.undo(attempt).await {
             Ok(outcome) => undone.push(outcome),
             Err(error) if undone.is_empty() => return Err(error),
@@ -130,7 +152,10 @@ pub async fn roll_back(
                 undone.push(ledger.close(step.number, failed(&error), Produced::default()));
             }
         }
-        if undone.last().is_some_and(|outcome| !outcome.status.in_effect()) {
+        if undone
+            .last()
+            .is_some_and(|outcome| !outcome.status.in_effect())
+        {
             break;
         }
     }
@@ -202,12 +227,10 @@ impl Job<'_> {
                 // It exists already, or no answer came: what AWS shows now decides.
                 AwsErrorKind::Conflict { .. }
                 | AwsErrorKind::Unreachable { .. }
-                | AwsErrorKind::NotFound { .. } => {
-                    match ledger.keep(self.find_effect().await)? {
-                        Some(produced) => (StepStatus::AlreadyApplied, produced),
-                        None => (failed(&error), Produced::default()),
-                    }
-                }
+                | AwsErrorKind::NotFound { .. } => match ledger.keep(self.find_effect().await)? {
+                    Some(produced) => (StepStatus::AlreadyApplied, produced),
+                    None => (failed(&error), Produced::default()),
+                },
                 AwsErrorKind::Denied { .. }
                 | AwsErrorKind::Throttled { .. }
                 | AwsErrorKind::CredentialsRejected { .. }
@@ -220,5 +243,8 @@ impl Job<'_> {
 }
 
 fn failed(error: &AwsError) -> StepStatus {
-    StepStatus::Failed { code: error.code().to_owned(), message: error.to_string() }
+    StepStatus::Failed {
+        code: error.code().to_owned(),
+        message: error.to_string(),
+    }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use super::ledger::{Calls, Kept};
 use crate::aws::{AwsClients, AwsError, AwsErrorKind};
-use crate::observe::{ServiceTarget, describe_service, describe_target_groups, read_scalable_target};
+use crate::observe::{
+    ServiceTarget, describe_service, describe_target_groups, read_scalable_target,
+};
 use crate::plan::{Approved, Fingerprint, Plan};
 
 /// What the names of facts say has to be read.
@@ -46,20 +48,34 @@ pub(crate) async fn read(
         describe_service(clients, &target),
         async {
             let ids = &needed.security_groups;
-            if ids.is_empty() { None } else { Some(clients.describe_security_groups(ids).await) }
+            if ids.is_empty() {
+                None
+            } else {
+                Some(clients.describe_security_groups(ids).await)
+            }
         },
         async {
             let arns = &needed.target_groups;
-            if arns.is_empty() { None } else { Some(describe_target_groups(clients, arns).await) }
+            if arns.is_empty() {
+                None
+            } else {
+                Some(describe_target_groups(clients, arns).await)
+            }
         },
         async {
-            if needed.scaling { Some(read_scalable_target(clients, &target).await) } else { None }
+            if needed.scaling {
+                Some(read_scalable_target(clients, &target).await)
+            } else {
+                None
+            }
         },
     );
     let mut calls = Calls::default();
     let fingerprint = (|| {
         let service = calls.note(service)?.ok_or_else(|| {
-            let kind = AwsErrorKind::NotFound { code: "ServiceNotFound".to_owned() };
+            let kind = AwsErrorKind::NotFound {
+                code: "ServiceNotFound".to_owned(),
+            };
             let message = format!("service {target} is gone");
             AwsError::of_kind("ecs:DescribeServices", kind, message)
         })?;

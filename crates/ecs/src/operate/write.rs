@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
+use aws_sdk_ecs::operation::register_task_definition::builders::RegisterTaskDefinitionFluentBuilder;
+use aws_sdk_ecs::operation::update_service::builders::UpdateServiceFluentBuilder;
 use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration,
     NetworkConfiguration, SortOrder, TaskDefinitionField, TaskDefinitionStatus,
 };
-use aws_sdk_ecs::operation::register_task_definition::builders::RegisterTaskDefinitionFluentBuilder;
-use aws_sdk_ecs::operation::update_service::builders::UpdateServiceFluentBuilder;
-use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
 use aws_sdk_elasticloadbalancingv2::types::Matcher;
 use aws_smithy_types::retry::RetryConfig;
 use futures_util::future::join_all;
@@ -81,8 +81,8 @@ impl Job<'_> {
         let mut revisions = BTreeMap::new();
         for (arn, reading) in join_all(arns.iter().map(|arn| self.revision(arn))).await {
             let revision = calls.note(reading).map_err(Problem::Aws)?;
-            let revision = revision
-                .ok_or_else(|| Problem::Inapplicable(format!("`{arn}` does not exist")))?;
+            let revision =
+                revision.ok_or_else(|| Problem::Inapplicable(format!("`{arn}` does not exist")))?;
             revisions.insert(arn, revision);
         }
         let mut base = revisions
@@ -110,7 +110,9 @@ impl Job<'_> {
             .await
             .map(|answer| {
                 let tags = answer.tags.unwrap_or_default();
-                answer.task_definition.map(|definition| Revision { definition, tags })
+                answer
+                    .task_definition
+                    .map(|definition| Revision { definition, tags })
             });
         (arn.to_owned(), reading)
     }
@@ -122,12 +124,14 @@ impl Job<'_> {
     ) -> Result<Prepared, Problem> {
         let task_definition = self.resolved(update)?;
         let must_be_active = self.plan.step(self.step).into_iter().flat_map(|step| {
-            step.preconditions.iter().filter_map(|precondition| match precondition {
-                Precondition::RevisionActive { arn } => Some(arn.as_str()),
-                Precondition::FactUnchanged { .. }
-                | Precondition::StepApplied { .. }
-                | Precondition::LogGroupAbsent { .. } => None,
-            })
+            step.preconditions
+                .iter()
+                .filter_map(|precondition| match precondition {
+                    Precondition::RevisionActive { arn } => Some(arn.as_str()),
+                    Precondition::FactUnchanged { .. }
+                    | Precondition::StepApplied { .. }
+                    | Precondition::LogGroupAbsent { .. } => None,
+                })
         });
         for (arn, reading) in join_all(must_be_active.map(|arn| self.revision(arn))).await {
             let revision = calls.note(reading).map_err(Problem::Aws)?;
@@ -153,13 +157,19 @@ impl Job<'_> {
         let network = network
             .transpose()
             .map_err(|_| Problem::Inapplicable("the network names no subnet".to_owned()))?
-            .map(|vpc| NetworkConfiguration::builder().awsvpc_configuration(vpc).build());
+            .map(|vpc| {
+                NetworkConfiguration::builder()
+                    .awsvpc_configuration(vpc)
+                    .build()
+            });
         let breaker = update.circuit_breaker.map(|breaker| {
             let breaker = DeploymentCircuitBreaker::builder()
                 .enable(breaker.enable)
                 .rollback(breaker.rollback)
                 .build();
-            DeploymentConfiguration::builder().deployment_circuit_breaker(breaker).build()
+            DeploymentConfiguration::builder()
+                .deployment_circuit_breaker(breaker)
+                .build()
         });
         let request = self
             .clients
@@ -194,16 +204,25 @@ impl Job<'_> {
         let group = format!("service:{}", self.target().service_name());
         match calls.note(self.task(stop).await).map_err(Problem::Aws)? {
             Some((of, _)) if of == group => Ok(Prepared::AsPlanned),
-            Some(_) => {
-                Err(Problem::Inapplicable(format!("task `{}` is not of the service", stop.task)))
-            }
-            None => Err(Problem::Inapplicable(format!("task `{}` is gone", stop.task))),
+            Some(_) => Err(Problem::Inapplicable(format!(
+                "task `{}` is not of the service",
+                stop.task
+            ))),
+            None => Err(Problem::Inapplicable(format!(
+                "task `{}` is gone",
+                stop.task
+            ))),
         }
     }
 
     /// The group and the desired status of a task.
     async fn task(&self, stop: &StopTask) -> Reading<Option<(String, String)>> {
-        let request = self.clients.ecs.describe_tasks().cluster(&stop.cluster).tasks(&stop.task);
+        let request = self
+            .clients
+            .ecs
+            .describe_tasks()
+            .cluster(&stop.cluster)
+            .tasks(&stop.task);
         self.clients
             .read("ecs:DescribeTasks", stop.task.as_str(), |receipt| {
                 request.customize().interceptor(receipt).send()
@@ -227,7 +246,11 @@ impl Job<'_> {
                 let subject = self.target().to_string();
                 let reading = clients
                     .read("ecs:RegisterTaskDefinition", subject, |receipt| {
-                        request.customize().config_override(once()).interceptor(receipt).send()
+                        request
+                            .customize()
+                            .config_override(once())
+                            .interceptor(receipt)
+                            .send()
                     })
                     .await;
                 calls.note(reading).map(|answer| Produced {
@@ -241,13 +264,19 @@ impl Job<'_> {
             (Prepared::Update(request), _) => {
                 let reading = clients
                     .read("ecs:UpdateService", self.target().to_string(), |receipt| {
-                        request.customize().config_override(once()).interceptor(receipt).send()
+                        request
+                            .customize()
+                            .config_override(once())
+                            .interceptor(receipt)
+                            .send()
                     })
                     .await;
                 calls.note(reading).map(|answer| {
                     let primary = answer.service().and_then(|service| {
                         let deployments = service.deployments();
-                        deployments.iter().find(|item| item.status() == Some("PRIMARY"))
+                        deployments
+                            .iter()
+                            .find(|item| item.status() == Some("PRIMARY"))
                     });
                     Produced {
                         task_definition: None,
@@ -257,7 +286,9 @@ impl Job<'_> {
             }
             (Prepared::AsPlanned, Operation::AuthorizeSecurityGroup(change)) => {
                 let rule = effect::as_security_rule(&change.rule);
-                let reading = clients.authorize(change.direction, &change.group, &rule).await;
+                let reading = clients
+                    .authorize(change.direction, &change.group, &rule)
+                    .await;
                 calls.note(reading).map(nothing)
             }
             (Prepared::AsPlanned, Operation::RevokeSecurityGroup(change)) => {
@@ -265,15 +296,15 @@ impl Job<'_> {
                 let reading = clients.revoke(change.direction, &change.group, &rule).await;
                 calls.note(reading).map(nothing)
             }
-            (Prepared::AsPlanned, Operation::ModifyTargetGroupHealthCheck(change)) => {
-                calls.note(self.modify_target_group(change).await).map(nothing)
-            }
+            (Prepared::AsPlanned, Operation::ModifyTargetGroupHealthCheck(change)) => calls
+                .note(self.modify_target_group(change).await)
+                .map(nothing),
             (Prepared::AsPlanned, Operation::CreateLogGroup(create)) => {
                 calls.note(self.create_log_group(create).await).map(nothing)
             }
-            (Prepared::AsPlanned, Operation::RegisterScalableTarget(change)) => {
-                calls.note(self.register_scalable_target(change).await).map(nothing)
-            }
+            (Prepared::AsPlanned, Operation::RegisterScalableTarget(change)) => calls
+                .note(self.register_scalable_target(change).await)
+                .map(nothing),
             (Prepared::AsPlanned, Operation::StopTask(stop)) => {
                 let reason = format!("ecs-deep-agent plan {}", self.plan.hash().short());
                 let request = clients
@@ -299,8 +330,10 @@ impl Job<'_> {
     }
 
     async fn modify_target_group(&self, change: &ModifyTargetGroupHealthCheck) -> Reading<()> {
-        let matcher =
-            change.matcher.as_ref().map(|codes| Matcher::builder().http_code(codes).build());
+        let matcher = change
+            .matcher
+            .as_ref()
+            .map(|codes| Matcher::builder().http_code(codes).build());
         let request = self
             .clients
             .balancing
@@ -315,15 +348,21 @@ impl Job<'_> {
             .set_matcher(matcher);
         let subject = change.target_group.as_str();
         self.clients
-            .read("elasticloadbalancing:ModifyTargetGroup", subject, |receipt| {
-                request.customize().interceptor(receipt).send()
-            })
+            .read(
+                "elasticloadbalancing:ModifyTargetGroup",
+                subject,
+                |receipt| request.customize().interceptor(receipt).send(),
+            )
             .await
             .map(|_| ())
     }
 
     async fn create_log_group(&self, create: &CreateLogGroup) -> Reading<()> {
-        let request = self.clients.logs.create_log_group().log_group_name(&create.name);
+        let request = self
+            .clients
+            .logs
+            .create_log_group()
+            .log_group_name(&create.name);
         self.clients
             .read("logs:CreateLogGroup", create.name.as_str(), |receipt| {
                 request.customize().interceptor(receipt).send()
@@ -344,9 +383,11 @@ impl Job<'_> {
             .min_capacity(change.min_capacity)
             .max_capacity(change.max_capacity);
         self.clients
-            .read("application-autoscaling:RegisterScalableTarget", id, |receipt| {
-                request.customize().interceptor(receipt).send()
-            })
+            .read(
+                "application-autoscaling:RegisterScalableTarget",
+                id,
+                |receipt| request.customize().interceptor(receipt).send(),
+            )
             .await
             .map(|_| ())
     }
@@ -365,7 +406,10 @@ impl Job<'_> {
             return calls.with(seen);
         }
         let found = self.find_effect().await;
-        Kept { requests: found.requests, result: found.result.map(|found| found.is_some()) }
+        Kept {
+            requests: found.requests,
+            result: found.result.map(|found| found.is_some()),
+        }
     }
 
     /// Looks whether the operation is in effect, and what it brought into being.
@@ -385,20 +429,27 @@ impl Job<'_> {
                 let service = calls.note(describe_service(self.clients, &self.target()).await)?;
                 Ok(service.and_then(|service| self.find_updated(update, &service)))
             }
-            Operation::AuthorizeSecurityGroup(change) => {
-                Ok(as_planned(self.group_has(change, calls).await? == Some(true)))
-            }
-            Operation::RevokeSecurityGroup(change) => {
-                Ok(as_planned(self.group_has(change, calls).await? == Some(false)))
-            }
+            Operation::AuthorizeSecurityGroup(change) => Ok(as_planned(
+                self.group_has(change, calls).await? == Some(true),
+            )),
+            Operation::RevokeSecurityGroup(change) => Ok(as_planned(
+                self.group_has(change, calls).await? == Some(false),
+            )),
             Operation::ModifyTargetGroupHealthCheck(change) => {
                 let arns = [change.target_group.clone()];
                 let groups = calls.note(describe_target_groups(self.clients, &arns).await)?;
-                Ok(as_planned(groups.iter().any(|group| effect::health_check_is(group, change))))
+                Ok(as_planned(
+                    groups
+                        .iter()
+                        .any(|group| effect::health_check_is(group, change)),
+                ))
             }
             Operation::CreateLogGroup(create) => {
-                let request =
-                    self.clients.logs.describe_log_groups().log_group_name_prefix(&create.name);
+                let request = self
+                    .clients
+                    .logs
+                    .describe_log_groups()
+                    .log_group_name_prefix(&create.name);
                 let reading = self
                     .clients
                     .read("logs:DescribeLogGroups", create.name.as_str(), |receipt| {
@@ -419,7 +470,9 @@ impl Job<'_> {
             }
             Operation::StopTask(stop) => {
                 let task = calls.note(self.task(stop).await)?;
-                Ok(as_planned(task.is_none_or(|(_, desired)| desired == "STOPPED")))
+                Ok(as_planned(
+                    task.is_none_or(|(_, desired)| desired == "STOPPED"),
+                ))
             }
         }
     }
@@ -460,12 +513,18 @@ impl Job<'_> {
                 registered = Some(arn);
             }
         }
-        Ok(registered.map(|arn| Produced { task_definition: Some(arn), deployment: None }))
+        Ok(registered.map(|arn| Produced {
+            task_definition: Some(arn),
+            deployment: None,
+        }))
     }
 
     fn find_updated(&self, update: &UpdateService, service: &ServiceSnapshot) -> Option<Produced> {
         let task_definition = self.resolved(update).ok()?;
-        let primary = service.deployments.iter().find(|item| item.status == "PRIMARY");
+        let primary = service
+            .deployments
+            .iter()
+            .find(|item| item.status == "PRIMARY");
         // A forced deployment changes no field: only a deployment younger than the plan shows it.
         let forced = !update.force_new_deployment
             || primary
