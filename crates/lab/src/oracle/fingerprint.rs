@@ -48,12 +48,18 @@ fn of_region(region: &Region, prints: &mut BTreeMap<String, String>) {
         prints.insert(key(region, &target.resource_id), digest(&settings));
     }
     for repository in region.repositories.values() {
-        let tags: Vec<_> =
-            repository.images.values().map(|image| (&image.digest, &image.tags)).collect();
+        let tags: Vec<_> = repository
+            .images
+            .values()
+            .map(|image| (&image.digest, &image.tags))
+            .collect();
         prints.insert(repository.arn.clone(), digest(&tags));
     }
     for secret in region.secrets.values() {
-        prints.insert(secret.arn.clone(), digest(&(&secret.json_keys, secret.deleted_at)));
+        prints.insert(
+            secret.arn.clone(),
+            digest(&(&secret.json_keys, secret.deleted_at)),
+        );
     }
 }
 
@@ -90,8 +96,14 @@ fn settings(service: &Service) -> serde_json::Value {
 /// The keys of everything that a service uses; what it shares with others is included.
 pub(super) fn belonging_to(region: &Region, service: &Service) -> BTreeSet<String> {
     let mut own = BTreeSet::from([service.arn.clone()]);
-    let family = region.task_definition(&service.task_definition).map(|td| td.family.clone());
-    for definition in family.iter().filter_map(|f| region.task_definitions.get(f)).flatten() {
+    let family = region
+        .task_definition(&service.task_definition)
+        .map(|td| td.family.clone());
+    for definition in family
+        .iter()
+        .filter_map(|f| region.task_definitions.get(f))
+        .flatten()
+    {
         own.insert(definition.arn.clone());
         own.extend(definition.spec.execution_role_arn.clone());
         own.extend(definition.spec.task_role_arn.clone());
@@ -104,12 +116,20 @@ pub(super) fn belonging_to(region: &Region, service: &Service) -> BTreeSet<Strin
             own.extend(group);
         }
     }
-    own.extend(service.load_balancers.iter().map(|binding| binding.target_group_arn.clone()));
+    own.extend(
+        service
+            .load_balancers
+            .iter()
+            .map(|binding| binding.target_group_arn.clone()),
+    );
     let resource = format!("service/{}/{}", service.cluster, service.name);
     own.insert(key(region, &resource));
     if let Some(network) = &service.network {
         own.extend(network.security_groups.iter().map(|id| key(region, id)));
-        let tables = network.subnets.iter().filter_map(|id| region.subnets.get(id));
+        let tables = network
+            .subnets
+            .iter()
+            .filter_map(|id| region.subnets.get(id));
         own.extend(tables.map(|subnet| key(region, &subnet.route_table)));
     }
     own

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::scenario::{Scenario, Truth};
 use crate::world::{
-    Region, RolloutState, Service, StopCode, Task, TargetState, TaskDefinitionStatus, World,
+    Region, RolloutState, Service, StopCode, TargetState, Task, TaskDefinitionStatus, World,
 };
 
 /// A task that failed within this time means that the service is not well yet.
@@ -106,7 +106,10 @@ fn problems(world: &World, region: &Region, service: &Service) -> Vec<String> {
     match service.primary() {
         Some(primary) if primary.rollout_state == RolloutState::Completed => {}
         Some(primary) => {
-            problems.push(format!("its deployment is {}", primary.rollout_state.as_str()));
+            problems.push(format!(
+                "its deployment is {}",
+                primary.rollout_state.as_str()
+            ));
         }
         None => problems.push("it has no deployment".to_owned()),
     }
@@ -120,25 +123,44 @@ fn problems(world: &World, region: &Region, service: &Service) -> Vec<String> {
         problems.push("its task definition is inactive".to_owned());
     }
     for binding in &service.load_balancers {
-        let running = service.tasks.iter().filter(|task| task.is_running() && task.is_wanted());
+        let running = service
+            .tasks
+            .iter()
+            .filter(|task| task.is_running() && task.is_wanted());
         for task in running {
-            let healthy = region.target_groups.get(&binding.target_group_arn).is_some_and(|group| {
-                group.targets.iter().any(|t| t.task == task.id && t.state == TargetState::Healthy)
-            });
+            let healthy = region
+                .target_groups
+                .get(&binding.target_group_arn)
+                .is_some_and(|group| {
+                    group
+                        .targets
+                        .iter()
+                        .any(|t| t.task == task.id && t.state == TargetState::Healthy)
+                });
             if !healthy {
-                problems.push(format!("task {} is not healthy behind its load balancer", task.id));
+                problems.push(format!(
+                    "task {} is not healthy behind its load balancer",
+                    task.id
+                ));
             }
         }
     }
-    let recent = service.tasks.iter().filter(|task| {
-        failed(task) && task.stopped_at.is_some_and(|at| at + QUIET > world.now)
-    });
+    let recent = service
+        .tasks
+        .iter()
+        .filter(|task| failed(task) && task.stopped_at.is_some_and(|at| at + QUIET > world.now));
     let recent = recent.count();
     if recent > 0 {
-        problems.push(format!("{recent} tasks failed in the last {} minutes", QUIET.num_minutes()));
+        problems.push(format!(
+            "{recent} tasks failed in the last {} minutes",
+            QUIET.num_minutes()
+        ));
     }
     for task in &service.tasks {
-        let doomed = task.ending.as_ref().filter(|ending| ending.at <= world.now + DOOMED_WITHIN);
+        let doomed = task
+            .ending
+            .as_ref()
+            .filter(|ending| ending.at <= world.now + DOOMED_WITHIN);
         if let (true, Some(ending)) = (task.is_wanted() && task.is_running(), doomed) {
             problems.push(format!("task {} will end: {}", task.id, ending.task_reason));
         }
@@ -161,10 +183,13 @@ const DOOMED_WITHIN: TimeDelta = TimeDelta::hours(2);
 fn failed(task: &Task) -> bool {
     match task.stop_code {
         Some(StopCode::TaskFailedToStart | StopCode::EssentialContainerExited) => true,
-        Some(StopCode::ServiceSchedulerInitiated) => {
-            task.stopped_reason.as_deref().is_some_and(|reason| reason.contains("health checks"))
-        }
-        Some(StopCode::UserInitiated | StopCode::SpotInterruption | StopCode::TerminationNotice)
+        Some(StopCode::ServiceSchedulerInitiated) => task
+            .stopped_reason
+            .as_deref()
+            .is_some_and(|reason| reason.contains("health checks")),
+        Some(
+            StopCode::UserInitiated | StopCode::SpotInterruption | StopCode::TerminationNotice,
+        )
         | None => false,
     }
 }

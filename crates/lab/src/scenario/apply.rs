@@ -22,7 +22,11 @@ impl Change {
         account: &str,
         region: &str,
     ) -> Result<(), String> {
-        let mut hand = Hand { world, account, region };
+        let mut hand = Hand {
+            world,
+            account,
+            region,
+        };
         match self {
             Self::Deploy(deploy) => hand.deploy(deploy),
             Self::DeployRevision { service, revision } => {
@@ -37,9 +41,14 @@ impl Change {
             Self::SetDesiredCount { service, count } => {
                 hand.update(service, |input| input.desired_count = Some(*count))
             }
-            Self::SetGracePeriod { service, seconds } => hand
-                .update(service, |input| input.health_check_grace_period_seconds = Some(*seconds)),
-            Self::SetCircuitBreaker { service, enable, rollback } => {
+            Self::SetGracePeriod { service, seconds } => hand.update(service, |input| {
+                input.health_check_grace_period_seconds = Some(*seconds)
+            }),
+            Self::SetCircuitBreaker {
+                service,
+                enable,
+                rollback,
+            } => {
                 let configuration = DeploymentConfiguration {
                     deployment_circuit_breaker: CircuitBreaker {
                         enable: *enable,
@@ -47,9 +56,16 @@ impl Change {
                     },
                     ..hand.service(service)?.deployment_configuration
                 };
-                hand.update(service, |input| input.deployment_configuration = Some(configuration))
+                hand.update(service, |input| {
+                    input.deployment_configuration = Some(configuration)
+                })
             }
-            Self::SetHealthCheck { service, path, port, success_codes } => {
+            Self::SetHealthCheck {
+                service,
+                path,
+                port,
+                success_codes,
+            } => {
                 let change = HealthCheckChange {
                     path: path.clone(),
                     port: port.map(|port| match port {
@@ -61,7 +77,13 @@ impl Change {
                 };
                 hand.set_health_check(service, &change)
             }
-            Self::PushImage { repository, tag, app, architectures, manifest_list } => {
+            Self::PushImage {
+                repository,
+                tag,
+                app,
+                architectures,
+                manifest_list,
+            } => {
                 let architectures = if architectures.is_empty() {
                     vec![Architecture::X86_64]
                 } else {
@@ -70,7 +92,9 @@ impl Change {
                 let image = templates::image(app, architectures, *manifest_list);
                 let now = hand.world.now;
                 let pushed = templates::push_image(hand.region()?, repository, tag, image, now);
-                pushed.then_some(()).ok_or_else(|| missing("repository", repository))
+                pushed
+                    .then_some(())
+                    .ok_or_else(|| missing("repository", repository))
             }
             Self::DeleteImage { repository, tag } => hand.delete_image(repository, tag),
             Self::DeleteRepository { repository } => hand
@@ -82,19 +106,34 @@ impl Change {
             Self::DetachRolePolicy { role, policy } => hand.detach(role, policy),
             Self::AttachRolePolicy { role, policy } => hand.attach(role, policy),
             Self::DeleteRolePolicy { role, policy } => hand.delete_role_policy(role, policy),
-            Self::PutRolePolicy { role, policy, actions, resources, deny } => {
+            Self::PutRolePolicy {
+                role,
+                policy,
+                actions,
+                resources,
+                deny,
+            } => {
                 let actions: Vec<&str> = actions.iter().map(String::as_str).collect();
                 let resources: Vec<&str> = resources.iter().map(String::as_str).collect();
-                let resources = if resources.is_empty() { vec!["*"] } else { resources };
+                let resources = if resources.is_empty() {
+                    vec!["*"]
+                } else {
+                    resources
+                };
                 let effect = if *deny { "Deny" } else { "Allow" };
                 let document = identities::document(effect, &actions, &resources);
-                hand.world.put_role_policy(account, role, policy, document).map_err(|e| e.to_string())
+                hand.world
+                    .put_role_policy(account, role, policy, document)
+                    .map_err(|e| e.to_string())
             }
             Self::DeleteSecret { secret } => hand.delete_secret(secret),
             Self::SetSecretKeys { secret, keys } => {
                 let region = hand.region()?;
                 let found = region.secrets.values_mut().find(|s| s.name == *secret);
-                found.ok_or_else(|| missing("secret", secret))?.json_keys.clone_from(keys);
+                found
+                    .ok_or_else(|| missing("secret", secret))?
+                    .json_keys
+                    .clone_from(keys);
                 hand.wake()
             }
             Self::DeleteLogGroup { log_group } => hand
@@ -132,6 +171,10 @@ impl Change {
                 })
             }
             Self::RestoreDefaultRoute => hand.restore_default_route(),
+            Self::AddEndpoints => {
+                network::add_endpoints(hand.region()?);
+                hand.wake()
+            }
             Self::ExhaustSubnets { service } => hand.exhaust_subnets(service),
             Self::SetSubnets { service, letters } => hand.set_subnets(service, letters),
             Self::RemoveInstances { cluster } => hand.remove_instances(cluster),
@@ -175,7 +218,11 @@ impl Change {
                     .map(drop)
                     .map_err(|error| error.to_string())
             }
-            Self::SetReachable { host, port, reachable } => {
+            Self::SetReachable {
+                host,
+                port,
+                reachable,
+            } => {
                 let endpoint = format!("{host}:{port}");
                 let region = hand.region()?;
                 region.unreachable_hosts.retain(|down| *down != endpoint);
@@ -275,10 +322,16 @@ impl Hand<'_> {
             .world
             .register_task_definition(self.account, self.region, &by, &body)
             .map_err(|error| error.to_string())?;
-        self.update(&deploy.service, |input| input.task_definition = Some(registered.arn))
+        self.update(&deploy.service, |input| {
+            input.task_definition = Some(registered.arn)
+        })
     }
 
-    fn set_health_check(&mut self, service: &str, change: &HealthCheckChange) -> Result<(), String> {
+    fn set_health_check(
+        &mut self,
+        service: &str,
+        change: &HealthCheckChange,
+    ) -> Result<(), String> {
         let arns: Vec<String> = self
             .service(service)?
             .load_balancers
@@ -299,7 +352,9 @@ impl Hand<'_> {
             .repositories
             .get_mut(repository)
             .ok_or_else(|| missing("repository", repository))?;
-        let image = found.tagged_mut(tag).ok_or_else(|| missing("image tag", tag))?;
+        let image = found
+            .tagged_mut(tag)
+            .ok_or_else(|| missing("image tag", tag))?;
         image.tags.retain(|t| t != tag);
         found.images.retain(|_, image| !image.tags.is_empty());
         Ok(())
@@ -327,7 +382,9 @@ impl Hand<'_> {
 
     fn attach(&mut self, role: &str, policy: &str) -> Result<(), String> {
         let arn = self.policy_arn(policy)?;
-        self.world.attach_role_policy(self.account, role, &arn).map_err(|error| error.to_string())
+        self.world
+            .attach_role_policy(self.account, role, &arn)
+            .map_err(|error| error.to_string())
     }
 
     fn delete_role_policy(&mut self, role: &str, policy: &str) -> Result<(), String> {
@@ -345,11 +402,19 @@ impl Hand<'_> {
         let region = self.region()?;
         let before = region.secrets.len();
         region.secrets.retain(|_, existing| existing.name != secret);
-        if region.secrets.len() == before { Err(missing("secret", secret)) } else { Ok(()) }
+        if region.secrets.len() == before {
+            Err(missing("secret", secret))
+        } else {
+            Ok(())
+        }
     }
 
     fn group_ids(&self, service: &str) -> Result<Vec<String>, String> {
-        let groups = self.service(service)?.network.as_ref().map(|n| n.security_groups.clone());
+        let groups = self
+            .service(service)?
+            .network
+            .as_ref()
+            .map(|n| n.security_groups.clone());
         groups.ok_or_else(|| format!("service `{service}` has no security group of its own"))
     }
 
@@ -401,7 +466,12 @@ impl Hand<'_> {
     }
 
     fn private_routes(&mut self, change: impl Fn(&mut Vec<Route>)) -> Result<(), String> {
-        for table in self.region()?.route_tables.values_mut().filter(|t| t.name == "private") {
+        for table in self
+            .region()?
+            .route_tables
+            .values_mut()
+            .filter(|t| t.name == "private")
+        {
             change(&mut table.routes);
         }
         self.wake()
@@ -424,8 +494,12 @@ impl Hand<'_> {
     }
 
     fn exhaust_subnets(&mut self, service: &str) -> Result<(), String> {
-        let subnets =
-            self.service(service)?.network.as_ref().map(|n| n.subnets.clone()).unwrap_or_default();
+        let subnets = self
+            .service(service)?
+            .network
+            .as_ref()
+            .map(|n| n.subnets.clone())
+            .unwrap_or_default();
         let region = self.region()?;
         for id in subnets {
             if let Some(subnet) = region.subnets.get_mut(&id) {
@@ -437,12 +511,16 @@ impl Hand<'_> {
 
     fn set_subnets(&mut self, service: &str, letters: &[String]) -> Result<(), String> {
         let subnets = network::private_subnets(self.region()?, letters);
-        let mut network =
-            self.service(service)?.network.clone().ok_or("the service has no network of its own")?;
+        let mut network = self
+            .service(service)?
+            .network
+            .clone()
+            .ok_or("the service has no network of its own")?;
         network.subnets = subnets;
         self.update(service, |input| {
-            input.network_configuration =
-                Some(crate::world::NetworkConfigurationInput { awsvpc_configuration: network });
+            input.network_configuration = Some(crate::world::NetworkConfigurationInput {
+                awsvpc_configuration: network,
+            });
         })
     }
 
@@ -450,7 +528,9 @@ impl Hand<'_> {
     fn remove_instances(&mut self, cluster: &str) -> Result<(), String> {
         let now = self.world.now;
         let region = self.region()?;
-        region.container_instances.retain(|_, instance| instance.cluster != cluster);
+        region
+            .container_instances
+            .retain(|_, instance| instance.cluster != cluster);
         for group in region.target_groups.values_mut() {
             let tasks = region.services.values().filter(|s| s.cluster == cluster);
             let gone: Vec<&str> = tasks
@@ -458,9 +538,14 @@ impl Hand<'_> {
                 .filter(|task| task.container_instance.is_some())
                 .map(|task| task.id.as_str())
                 .collect();
-            group.targets.retain(|target| !gone.contains(&target.task.as_str()));
+            group
+                .targets
+                .retain(|target| !gone.contains(&target.task.as_str()));
         }
-        let services = region.services.values_mut().filter(|s| s.cluster == cluster);
+        let services = region
+            .services
+            .values_mut()
+            .filter(|s| s.cluster == cluster);
         for task in services.flat_map(|service| &mut service.tasks) {
             if task.container_instance.is_some() && task.stopped_at.is_none() {
                 task.desired_status = TaskStatus::Stopped;
@@ -477,7 +562,9 @@ impl Hand<'_> {
 
 /// Changes a registered body into the next revision's.
 fn revise(region: &Region, body: &mut Value, deploy: &Deploy) -> Result<(), String> {
-    let fields = body.as_object_mut().ok_or("the task definition is not an object")?;
+    let fields = body
+        .as_object_mut()
+        .ok_or("the task definition is not an object")?;
     if let Some(cpu) = deploy.cpu {
         fields.insert("cpu".to_owned(), json!(cpu.to_string()));
     }
@@ -519,12 +606,21 @@ fn revise(region: &Region, body: &mut Value, deploy: &Deploy) -> Result<(), Stri
 }
 
 fn revise_image(region: &Region, container: &mut Map<String, Value>, deploy: &Deploy) {
-    let image = container.get("image").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let path = image.rsplit_once('/').map_or(image.as_str(), |(_, path)| path);
+    let image = container
+        .get("image")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let path = image
+        .rsplit_once('/')
+        .map_or(image.as_str(), |(_, path)| path);
     let (name, tag) = path.split_once(':').unwrap_or((path, "latest"));
     let name = deploy.repository.as_deref().unwrap_or(name);
     let tag = deploy.image_tag.as_deref().unwrap_or(tag);
-    container.insert("image".to_owned(), json!(format!("{}/{name}:{tag}", region.registry_host())));
+    container.insert(
+        "image".to_owned(),
+        json!(format!("{}/{name}:{tag}", region.registry_host())),
+    );
 }
 
 fn revise_environment(
@@ -552,7 +648,11 @@ fn revise_environment(
             .find(|existing| existing.name == secret)
             .map(|existing| existing.arn.clone())
             .unwrap_or_else(|| region.arn("secretsmanager", &format!("secret:{secret}-AbCdEf")));
-        let value_from = if key.is_empty() { arn } else { format!("{arn}:{key}::") };
+        let value_from = if key.is_empty() {
+            arn
+        } else {
+            format!("{arn}:{key}::")
+        };
         let list = container
             .entry("secrets")
             .or_insert_with(|| json!([]))

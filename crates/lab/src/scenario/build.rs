@@ -27,7 +27,10 @@ impl Scenario {
         let mut world = World::new(self.seed, first);
         for definition in &self.accounts {
             let ids = Ids::new(self.seed, &definition.id);
-            let mut account = Account::new(&definition.id, &format!("lab-{}", ids.child("external-id").hex(12)));
+            let mut account = Account::new(
+                &definition.id,
+                &format!("lab-{}", ids.child("external-id").hex(12)),
+            );
             identities::furnish(&mut account, &ids, first);
             for region_definition in &definition.regions {
                 let name = &region_definition.name;
@@ -40,7 +43,10 @@ impl Scenario {
                             name: cluster.name.clone(),
                             arn: region.arn("ecs", &format!("cluster/{}", cluster.name)),
                             status: "ACTIVE".to_owned(),
-                            capacity_providers: vec!["FARGATE".to_owned(), "FARGATE_SPOT".to_owned()],
+                            capacity_providers: vec![
+                                "FARGATE".to_owned(),
+                                "FARGATE_SPOT".to_owned(),
+                            ],
                             container_insights: false,
                             tags: Vec::new(),
                         },
@@ -55,18 +61,28 @@ impl Scenario {
             for region in &account.regions {
                 for cluster in &region.clusters {
                     for (index, service) in cluster.services.iter().enumerate() {
-                        templates::add_service(&mut world, &account.id, &region.name, &cluster.name, service)
-                            .map_err(|error| {
-                                self.wrong(
-                                    &format!("cluster `{}` services[{index}]", cluster.name),
-                                    error,
-                                )
-                            })?;
+                        templates::add_service(
+                            &mut world,
+                            &account.id,
+                            &region.name,
+                            &cluster.name,
+                            service,
+                        )
+                        .map_err(|error| {
+                            self.wrong(
+                                &format!("cluster `{}` services[{index}]", cluster.name),
+                                error,
+                            )
+                        })?;
                     }
                 }
             }
         }
-        let places = if self.everywhere { self.places() } else { vec![self.target_place()] };
+        let places = if self.everywhere {
+            self.places()
+        } else {
+            vec![self.target_place()]
+        };
         for (index, event) in self.events.iter().enumerate() {
             world.advance(start - TimeDelta::minutes(i64::from(event.minutes_ago)));
             for (account, region) in &places {
@@ -85,7 +101,10 @@ impl Scenario {
         self.accounts
             .iter()
             .flat_map(|account| {
-                account.regions.iter().map(|region| (account.id.clone(), region.name.clone()))
+                account
+                    .regions
+                    .iter()
+                    .map(|region| (account.id.clone(), region.name.clone()))
             })
             .collect()
     }

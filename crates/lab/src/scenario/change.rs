@@ -25,7 +25,11 @@ pub(crate) enum Change {
     /// Sets the health check grace period.
     SetGracePeriod { service: String, seconds: u32 },
     /// Sets the deployment circuit breaker.
-    SetCircuitBreaker { service: String, enable: bool, rollback: bool },
+    SetCircuitBreaker {
+        service: String,
+        enable: bool,
+        rollback: bool,
+    },
     /// Changes the health check of the service's target group.
     SetHealthCheck {
         service: String,
@@ -94,10 +98,15 @@ pub(crate) enum Change {
     DeleteNatGateway,
     /// Gives the private subnets their default route through the NAT gateway (again).
     RestoreDefaultRoute,
+    /// Creates the VPC endpoints that tasks need when there is no other way out.
+    AddEndpoints,
     /// Leaves the service's subnets without a free address.
     ExhaustSubnets { service: String },
     /// Lets the service use these private subnets, by letter (`a`, `b` or `c`).
-    SetSubnets { service: String, letters: Vec<String> },
+    SetSubnets {
+        service: String,
+        letters: Vec<String>,
+    },
     /// Removes the EC2 instances of a cluster; the tasks on them stop.
     RemoveInstances { cluster: String },
     /// Registers more EC2 instances with a cluster.
@@ -111,7 +120,11 @@ pub(crate) enum Change {
     /// Sets the limits of Application Auto Scaling.
     SetScaling { service: String, min: u32, max: u32 },
     /// Switches an endpoint outside AWS off or on.
-    SetReachable { host: String, port: u16, reachable: bool },
+    SetReachable {
+        host: String,
+        port: u16,
+        reachable: bool,
+    },
     /// Stops one task of the service, as a person would.
     StopTask { service: String },
     /// Denies actions to the role that the agent works with.

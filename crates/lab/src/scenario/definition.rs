@@ -249,9 +249,11 @@ impl Scenario {
     /// [`ScenarioError::Malformed`] names the line, the field and what belongs there;
     /// [`ScenarioError::Inconsistent`] names a field whose value does not fit the rest.
     pub fn parse(file: &str, text: &str) -> Result<Self, ScenarioError> {
-        let scenario: Self = serde_saphyr::from_str(text).map_err(|error| {
-            ScenarioError::Malformed { file: file.to_owned(), problem: error.to_string() }
-        })?;
+        let scenario: Self =
+            serde_saphyr::from_str(text).map_err(|error| ScenarioError::Malformed {
+                file: file.to_owned(),
+                problem: error.to_string(),
+            })?;
         scenario.check()?;
         Ok(scenario)
     }
@@ -312,7 +314,10 @@ impl Scenario {
             }
             let clusters = account.regions.iter().flat_map(|region| &region.clusters);
             for cluster in clusters {
-                let ec2 = cluster.services.iter().any(|s| s.template == Template::Ec2Web);
+                let ec2 = cluster
+                    .services
+                    .iter()
+                    .any(|s| s.template == Template::Ec2Web);
                 if ec2 && cluster.instances == 0 {
                     return Err(self.wrong(
                         &format!("{at} cluster `{}`", cluster.name),
@@ -325,7 +330,10 @@ impl Scenario {
             if event.minutes_ago > self.warm_up_minutes {
                 return Err(self.wrong(
                     &format!("events[{index}].minutes_ago"),
-                    format!("must be at most `warm_up_minutes` ({})", self.warm_up_minutes),
+                    format!(
+                        "must be at most `warm_up_minutes` ({})",
+                        self.warm_up_minutes
+                    ),
                 ));
             }
         }
@@ -348,9 +356,13 @@ impl Scenario {
             Some(id) => self.accounts.iter().find(|account| account.id == *id),
             None => self.accounts.first(),
         };
-        let id = account.map(|account| account.id.clone()).unwrap_or_default();
+        let id = account
+            .map(|account| account.id.clone())
+            .unwrap_or_default();
         let region = target.region.clone().or_else(|| {
-            account.and_then(|account| account.regions.first()).map(|region| region.name.clone())
+            account
+                .and_then(|account| account.regions.first())
+                .map(|region| region.name.clone())
         });
         (id, region.unwrap_or_default())
     }

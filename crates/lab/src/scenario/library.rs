@@ -21,7 +21,11 @@ impl Scenario {
     pub fn names() -> Vec<String> {
         let mut names: Vec<String> = FILES
             .files()
-            .filter(|file| file.path().extension().is_some_and(|extension| extension == "yaml"))
+            .filter(|file| {
+                file.path()
+                    .extension()
+                    .is_some_and(|extension| extension == "yaml")
+            })
             .filter_map(|file| file.path().file_stem())
             .map(|stem| stem.to_string_lossy().into_owned())
             .collect();
@@ -35,7 +39,9 @@ impl Scenario {
     /// [`ScenarioError::Unknown`] lists the names that exist.
     pub fn named(name: &str) -> Result<Self, ScenarioError> {
         let file = format!("{name}.yaml");
-        let text = FILES.get_file(&file).and_then(include_dir::File::contents_utf8);
+        let text = FILES
+            .get_file(&file)
+            .and_then(include_dir::File::contents_utf8);
         let text = text.ok_or_else(|| ScenarioError::Unknown {
             name: name.to_owned(),
             known: Self::names().join(", "),
@@ -51,8 +57,10 @@ impl Scenario {
     pub fn isolation(accounts: usize, regions: &[&str]) -> Result<Self, ScenarioError> {
         let mut scenario = Self::named("demo")?;
         scenario.name = "isolation".to_owned();
-        scenario.title =
-            format!("{accounts} accounts in {} regions with the same names", regions.len());
+        scenario.title = format!(
+            "{accounts} accounts in {} regions with the same names",
+            regions.len()
+        );
         let Some(model) = scenario.accounts.first().cloned() else {
             return Ok(scenario);
         };

@@ -13,8 +13,8 @@ mod library;
 mod network;
 mod templates;
 
-pub use definition::{Scenario, Target, Truth};
 pub(crate) use change::Change;
+pub use definition::{Scenario, Target, Truth};
 pub(crate) use library::Simulation;
 
 /// Why a scenario cannot be used. Each message says where and what to do.

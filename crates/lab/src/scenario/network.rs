@@ -3,7 +3,7 @@
 
 use crate::world::{
     InternetGateway, NatGateway, Permission, Region, Route, RouteState, RouteTable, RouteTarget,
-    SecurityGroup, Subnet, Vpc,
+    SecurityGroup, Subnet, Vpc, VpcEndpoint, VpcEndpointType,
 };
 
 const VPC_CIDR: &str = "10.0.0.0/16";
@@ -22,9 +22,13 @@ pub(super) fn furnish(region: &mut Region) {
         },
     );
     let gateway = format!("igw-{}", ids.hex(17));
-    region
-        .internet_gateways
-        .insert(gateway.clone(), InternetGateway { id: gateway.clone(), vpc: vpc.clone() });
+    region.internet_gateways.insert(
+        gateway.clone(),
+        InternetGateway {
+            id: gateway.clone(),
+            vpc: vpc.clone(),
+        },
+    );
     let nat = format!("nat-{}", ids.hex(17));
     let local = Route {
         destination: VPC_CIDR.to_owned(),
@@ -63,7 +67,10 @@ pub(super) fn furnish(region: &mut Region) {
         ("private", 'c', 12),
     ] {
         let id = format!("subnet-{}", ids.hex(17));
-        let table = tables.iter().find(|(name, _)| *name == kind).map(|(_, id)| id.clone());
+        let table = tables
+            .iter()
+            .find(|(name, _)| *name == kind)
+            .map(|(_, id)| id.clone());
         if kind == "public" {
             nat_subnet.get_or_insert_with(|| id.clone());
         }
@@ -75,7 +82,11 @@ pub(super) fn furnish(region: &mut Region) {
                 name: format!("{kind}-{letter}"),
                 cidr: format!("10.0.{third}.0/24"),
                 availability_zone: format!("{}{letter}", region.name),
-                availability_zone_id: format!("{}-az{}", zone_prefix(&region.name), letter as u32 - 96),
+                availability_zone_id: format!(
+                    "{}-az{}",
+                    zone_prefix(&region.name),
+                    letter as u32 - 96
+                ),
                 available_ips: 251,
                 map_public_ip_on_launch: kind == "public",
                 route_table: table.unwrap_or_default(),
@@ -106,6 +117,68 @@ pub(super) fn furnish(region: &mut Region) {
             egress: vec![Permission::everything()],
         },
     );
+}
+
+/// The endpoints that a Fargate task without any other way out needs, with the S3 gateway.
+pub(super) fn add_endpoints(region: &mut Region) {
+    let Some(vpc) = region.vpcs.keys().next().cloned() else {
+        return;
+    };
+    let mut ids = region.ids.child("endpoints");
+    let group = format!("sg-{}", ids.hex(17));
+    region.security_groups.insert(
+        group.clone(),
+        SecurityGroup {
+            id: group.clone(),
+            vpc: vpc.clone(),
+            name: "endpoints".to_owned(),
+            description: "Interface endpoints".to_owned(),
+            ingress: vec![Permission::tcp_cidr(443, VPC_CIDR)],
+            egress: Vec::new(),
+        },
+    );
+    let subnets = private_subnets(region, &["a".to_owned(), "b".to_owned()]);
+    for service in ["ecr.api", "ecr.dkr", "logs", "secretsmanager", "ssm"] {
+        let id = format!("vpce-{}", ids.hex(17));
+        let endpoint = VpcEndpoint {
+            id: id.clone(),
+            vpc: vpc.clone(),
+            service_name: format!("com.amazonaws.{}.{service}", region.name),
+            endpoint_type: VpcEndpointType::Interface,
+            state: "available".to_owned(),
+            subnets: subnets.clone(),
+            security_groups: vec![group.clone()],
+            route_tables: Vec::new(),
+            private_dns: true,
+        };
+        region.vpc_endpoints.insert(id, endpoint);
+    }
+    let id = format!("vpce-{}", ids.hex(17));
+    let mut tables = Vec::new();
+    for table in region
+        .route_tables
+        .values_mut()
+        .filter(|table| table.name == "private")
+    {
+        tables.push(table.id.clone());
+        table.routes.push(Route {
+            destination: format!("pl-{}", ids.hex(8)),
+            target: RouteTarget::GatewayEndpoint(id.clone()),
+            state: RouteState::Active,
+        });
+    }
+    let gateway = VpcEndpoint {
+        id: id.clone(),
+        vpc,
+        service_name: format!("com.amazonaws.{}.s3", region.name),
+        endpoint_type: VpcEndpointType::Gateway,
+        state: "available".to_owned(),
+        subnets: Vec::new(),
+        security_groups: Vec::new(),
+        route_tables: tables,
+        private_dns: false,
+    };
+    region.vpc_endpoints.insert(id, gateway);
 }
 
 /// `us-east-1` is `use1` in zone ids.

@@ -22,7 +22,9 @@ fn repairs() -> BTreeMap<String, Repairs> {
 
 fn simulation(name: &str) -> (Scenario, Simulation) {
     let scenario = Scenario::named(name).unwrap();
-    let simulation = scenario.simulate().unwrap_or_else(|error| panic!("{name}: {error}"));
+    let simulation = scenario
+        .simulate()
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
     (scenario, simulation)
 }
 
@@ -30,7 +32,10 @@ fn target<'w>(scenario: &Scenario, world: &'w World) -> (&'w Region, &'w Service
     let (account, region) = scenario.target_place();
     let region = world.region(&account, &region).unwrap();
     let target = &scenario.truth.target;
-    (region, region.service(&target.cluster, &target.service).unwrap())
+    (
+        region,
+        region.service(&target.cluster, &target.service).unwrap(),
+    )
 }
 
 fn shown(scenario: &Scenario, world: &World, field: SymptomField) -> Vec<String> {
@@ -38,12 +43,14 @@ fn shown(scenario: &Scenario, world: &World, field: SymptomField) -> Vec<String>
     let tasks = service.tasks.iter();
     match field {
         SymptomField::StoppedReason => tasks.filter_map(|t| t.stopped_reason.clone()).collect(),
-        SymptomField::StopCode => {
-            tasks.filter_map(|t| t.stop_code).map(|code| code.as_str().to_owned()).collect()
-        }
-        SymptomField::ContainerReason => {
-            tasks.flat_map(|t| &t.containers).filter_map(|c| c.reason.clone()).collect()
-        }
+        SymptomField::StopCode => tasks
+            .filter_map(|t| t.stop_code)
+            .map(|code| code.as_str().to_owned())
+            .collect(),
+        SymptomField::ContainerReason => tasks
+            .flat_map(|t| &t.containers)
+            .filter_map(|c| c.reason.clone())
+            .collect(),
         SymptomField::ExitCode => tasks
             .flat_map(|t| &t.containers)
             .filter_map(|c| c.exit_code.map(|code| code.to_string()))
@@ -52,13 +59,21 @@ fn shown(scenario: &Scenario, world: &World, field: SymptomField) -> Vec<String>
         SymptomField::Rollout => service
             .deployments
             .iter()
-            .flat_map(|d| [d.rollout_state.as_str().to_owned(), d.rollout_state_reason.clone()])
+            .flat_map(|d| {
+                [
+                    d.rollout_state.as_str().to_owned(),
+                    d.rollout_state_reason.clone(),
+                ]
+            })
             .collect(),
         SymptomField::ServiceDeployment => service
             .service_deployments
             .iter()
             .flat_map(|d| {
-                [d.status.as_str().to_owned(), d.status_reason.clone().unwrap_or_default()]
+                [
+                    d.status.as_str().to_owned(),
+                    d.status_reason.clone().unwrap_or_default(),
+                ]
             })
             .collect(),
         SymptomField::Target => service
@@ -68,7 +83,10 @@ fn shown(scenario: &Scenario, world: &World, field: SymptomField) -> Vec<String>
             .flat_map(|group| &group.targets)
             .flat_map(|target| {
                 let reason = target.reason.map(|reason| reason.as_str().to_owned());
-                [reason.unwrap_or_default(), target.description.clone().unwrap_or_default()]
+                [
+                    reason.unwrap_or_default(),
+                    target.description.clone().unwrap_or_default(),
+                ]
             })
             .collect(),
         SymptomField::Log => region
@@ -79,7 +97,10 @@ fn shown(scenario: &Scenario, world: &World, field: SymptomField) -> Vec<String>
             .flat_map(|stream| stream.events.iter().map(|event| event.message.clone()))
             .collect(),
         SymptomField::Counts => {
-            vec![format!("desired {} running {}", service.desired_count, service.running_count)]
+            vec![format!(
+                "desired {} running {}",
+                service.desired_count, service.running_count
+            )]
         }
         SymptomField::TaskDefinition => {
             let definition = region.task_definition(&service.task_definition).unwrap();
@@ -102,7 +123,10 @@ fn every_scenario_shows_its_symptoms_in_the_words_of_aws() {
         for symptom in &scenario.symptoms {
             let texts = shown(&scenario, &simulation.world, symptom.field);
             if !texts.iter().any(|text| text.contains(&symptom.contains)) {
-                missing.push(format!("{name}: {:?} lacks `{}`: {texts:#?}", symptom.field, symptom.contains));
+                missing.push(format!(
+                    "{name}: {:?} lacks `{}`: {texts:#?}",
+                    symptom.field, symptom.contains
+                ));
             }
         }
     }
@@ -129,13 +153,25 @@ fn bystanders_of_every_scenario_are_healthy() {
     for name in Scenario::names() {
         let (scenario, simulation) = simulation(&name);
         let (_, target) = target(&scenario, &simulation.world);
-        let others = simulation.world.accounts.values().flat_map(|a| a.regions.values()).flat_map(
-            |region| region.services.values().filter(|service| service.arn != target.arn),
-        );
+        let others = simulation
+            .world
+            .accounts
+            .values()
+            .flat_map(|a| a.regions.values())
+            .flat_map(|region| {
+                region
+                    .services
+                    .values()
+                    .filter(|service| service.arn != target.arn)
+            });
         let mut count = 0;
         for service in others {
             count += 1;
-            assert_eq!(service.running_count, service.desired_count, "{name}: {}", service.arn);
+            assert_eq!(
+                service.running_count, service.desired_count,
+                "{name}: {}",
+                service.arn
+            );
             assert!(service.steady, "{name}: {}", service.arn);
         }
         assert!(count > 0, "{name} has no bystander");
@@ -149,18 +185,30 @@ fn right_repairs_heal_and_touch_nothing_else() {
     for name in Scenario::names() {
         let (scenario, simulation) = simulation(&name);
         let known = repairs.get(&name);
-        assert_eq!(scenario.truth.repairable, known.is_some(), "{name}: repairs.yaml");
+        assert_eq!(
+            scenario.truth.repairable,
+            known.is_some(),
+            "{name}: repairs.yaml"
+        );
         for right in known.iter().flat_map(|repairs| &repairs.right) {
             let mut world = simulation.world.clone();
             let (account, region) = scenario.target_place();
             for change in right {
-                change.apply(&mut world, &account, &region).unwrap_or_else(|e| panic!("{name}: {e}"));
+                change
+                    .apply(&mut world, &account, &region)
+                    .unwrap_or_else(|e| panic!("{name}: {e}"));
             }
             let end = world.now + PATIENCE;
             world.advance(end);
             let report = simulation.baseline.judge(&world);
-            let pushed = right.iter().any(|change| matches!(change, Change::PushImage { .. } | Change::SetSecretKeys { .. }));
-            if !report.healthy || !(report.bystanders_untouched || pushed) {
+            // These repairs make something that is nobody's.
+            let made = right.iter().any(|change| {
+                matches!(
+                    change,
+                    Change::PushImage { .. } | Change::SetSecretKeys { .. } | Change::AddEndpoints
+                )
+            });
+            if !report.healthy || !(report.bystanders_untouched || made) {
                 let (_, service) = target(&scenario, &world);
                 let events: Vec<_> = service.events.iter().take(8).map(|e| &e.message).collect();
                 failed.push(format!("{name}: {right:?}: {report:#?} {events:#?}"));
@@ -198,7 +246,13 @@ fn touching_a_bystander_is_noticed() {
     change.apply(&mut world, &account, &region).unwrap();
     let report = simulation.baseline.judge(&world);
     assert!(!report.bystanders_untouched);
-    assert!(report.touched.iter().any(|arn| arn.ends_with("service/prod/billing")), "{report:?}");
+    assert!(
+        report
+            .touched
+            .iter()
+            .any(|arn| arn.ends_with("service/prod/billing")),
+        "{report:?}"
+    );
 }
 
 #[test]
@@ -260,14 +314,36 @@ fn mistakes_are_explained_by_file_line_and_field() {
     let good = "name: x\ntitle: t\nrequest: r\naccounts:\n- id: \"111122223333\"\n  regions:\n  - name: us-east-1\n    clusters:\n    - name: prod\n      services:\n      - {name: api, template: fargate-web}\ntruth: {target: {cluster: prod, service: api}, causes: [], repairable: false}\n";
     Scenario::parse("x.yaml", good).unwrap();
     for (from, to, expected) in [
-        ("template: fargate-web", "template: fargate-wb", &["x.yaml", "line 11", "fargate-wb", "fargate-worker"][..]),
-        ("request: r", "requests: r", &["x.yaml", "requests", "request"]),
-        ("service: api}", "service: apo}", &["x: truth.target", "apo"]),
-        ("\"111122223333\"", "\"12\"", &["accounts[0].id", "twelve digits"]),
+        (
+            "template: fargate-web",
+            "template: fargate-wb",
+            &["x.yaml", "line 11", "fargate-wb", "fargate-worker"][..],
+        ),
+        (
+            "request: r",
+            "requests: r",
+            &["x.yaml", "requests", "request"],
+        ),
+        (
+            "service: api}",
+            "service: apo}",
+            &["x: truth.target", "apo"],
+        ),
+        (
+            "\"111122223333\"",
+            "\"12\"",
+            &["accounts[0].id", "twelve digits"],
+        ),
         ("fargate-web", "ec2-web", &["prod", "instances"]),
-        ("repairable: false", "repairable: maybe", &["x.yaml", "line 12"]),
+        (
+            "repairable: false",
+            "repairable: maybe",
+            &["x.yaml", "line 12"],
+        ),
     ] {
-        let error = Scenario::parse("x.yaml", &good.replace(from, to)).unwrap_err().to_string();
+        let error = Scenario::parse("x.yaml", &good.replace(from, to))
+            .unwrap_err()
+            .to_string();
         for part in expected {
             assert!(error.contains(part), "`{part}` is not in: {error}");
         }
@@ -277,13 +353,19 @@ fn mistakes_are_explained_by_file_line_and_field() {
 #[test]
 fn an_unknown_scenario_is_answered_with_the_known_ones() {
     let error = Scenario::named("nope").unwrap_err().to_string();
-    assert!(error.contains("`nope`") && error.contains("oom-kill-137"), "{error}");
+    assert!(
+        error.contains("`nope`") && error.contains("oom-kill-137"),
+        "{error}"
+    );
 }
 
 #[test]
 fn the_schema_on_disk_is_the_present_one() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/schema.json");
-    let present = format!("{}\n", serde_json::to_string_pretty(&Scenario::schema()).unwrap());
+    let present = format!(
+        "{}\n",
+        serde_json::to_string_pretty(&Scenario::schema()).unwrap()
+    );
     let on_disk = std::fs::read_to_string(path).unwrap_or_default();
     if on_disk != present {
         std::fs::write(path, &present).unwrap();

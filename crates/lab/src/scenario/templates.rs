@@ -10,10 +10,10 @@ use super::{identities, network};
 use crate::world::{
     AppBehaviour, Architecture, AssignPublicIp, ContainerInstance, DeploymentConfiguration,
     HealthCheck, HealthCheckPort, Image, LaunchType, Listener, ListenerRule, LoadBalancer,
-    LoadBalancerBinding, LogGroup, NetworkConfiguration, Permission, Region, Repository,
-    Resources, RolePolicy, ScalableTarget, ScalingPolicy, Secret, SecurityGroup, Service,
-    ServiceStatus, Stack, StackEvent, StackResource, TargetGroup, TargetType, World,
-    begin_deployment, uuid_shaped,
+    LoadBalancerBinding, LogGroup, NetworkConfiguration, Permission, Region, Repository, Resources,
+    RolePolicy, ScalableTarget, ScalingPolicy, Secret, SecurityGroup, Service, ServiceStatus,
+    Stack, StackEvent, StackResource, TargetGroup, TargetType, World, begin_deployment,
+    uuid_shaped,
 };
 
 /// How long before the warm-up everything was created.
@@ -31,11 +31,18 @@ pub(super) fn add_service(
     let now = world.now;
     let created = now - AGE;
     let name = format!("{cluster}-{}", definition.name);
-    let account = world.accounts.get_mut(account_id).ok_or("there is no such account")?;
+    let account = world
+        .accounts
+        .get_mut(account_id)
+        .ok_or("there is no such account")?;
     let mut regions = std::mem::take(&mut account.regions);
     let furnished = regions.get_mut(region_name).map(|region| {
         let mut ids = region.ids.child(&name);
-        let secret = add_secret(region, &format!("{cluster}/{}/database", definition.name), created);
+        let secret = add_secret(
+            region,
+            &format!("{cluster}/{}/database", definition.name),
+            created,
+        );
         add_repository(region, definition, created);
         add_log_group(region, &log_group_name(cluster, &definition.name), created);
         let execution_role = identities::task_role(
@@ -44,10 +51,13 @@ pub(super) fn add_service(
             ids.base32(16),
             vec![RolePolicy {
                 name: "read-secrets".to_owned(),
-                document: identities::allow(&["secretsmanager:GetSecretValue"], &[&format!(
-                    "arn:aws:secretsmanager:*:{account_id}:secret:{cluster}/{}/*",
-                    definition.name
-                )]),
+                document: identities::allow(
+                    &["secretsmanager:GetSecretValue"],
+                    &[&format!(
+                        "arn:aws:secretsmanager:*:{account_id}:secret:{cluster}/{}/*",
+                        definition.name
+                    )],
+                ),
             }],
             vec![identities::EXECUTION_POLICY.to_owned()],
             created,
@@ -63,7 +73,14 @@ pub(super) fn add_service(
         let group = add_security_group(region, &name, definition);
         let binding = (definition.template != Template::FargateWorker)
             .then(|| add_load_balancing(region, &name, definition, created));
-        let body = task_definition(region, cluster, definition, &execution_role, &task_role, &secret);
+        let body = task_definition(
+            region,
+            cluster,
+            definition,
+            &execution_role,
+            &task_role,
+            &secret,
+        );
         (group, binding, body)
     });
     account.regions = regions;
@@ -72,7 +89,9 @@ pub(super) fn add_service(
     let registered = world
         .register_task_definition(account_id, region_name, &by, &body)
         .map_err(|error| error.to_string())?;
-    let region = world.region_mut(account_id, region_name).ok_or("there is no such region")?;
+    let region = world
+        .region_mut(account_id, region_name)
+        .ok_or("there is no such region")?;
     let fargate = definition.template != Template::Ec2Web;
     let subnets = network::private_subnets(region, &["a".to_owned(), "b".to_owned()]);
     let mut service = Service {
@@ -83,7 +102,11 @@ pub(super) fn add_service(
         status: ServiceStatus::Active,
         created_at: created,
         created_by: by,
-        launch_type: if fargate { LaunchType::Fargate } else { LaunchType::Ec2 },
+        launch_type: if fargate {
+            LaunchType::Fargate
+        } else {
+            LaunchType::Ec2
+        },
         platform_version: fargate.then(|| "LATEST".to_owned()),
         desired_count: definition.desired,
         running_count: 0,
@@ -98,7 +121,9 @@ pub(super) fn add_service(
             security_groups: vec![group],
             assign_public_ip: AssignPublicIp::Disabled,
         }),
-        health_check_grace_period_seconds: binding.as_ref().map(|_| definition.grace_period_seconds),
+        health_check_grace_period_seconds: binding
+            .as_ref()
+            .map(|_| definition.grace_period_seconds),
         load_balancers: binding.into_iter().collect(),
         enable_execute_command: false,
         enable_ecs_managed_tags: true,
@@ -123,7 +148,9 @@ pub(super) fn add_service(
     if definition.stack {
         add_stack(region, &service, created);
     }
-    region.services.insert(format!("{cluster}/{}", definition.name), service);
+    region
+        .services
+        .insert(format!("{cluster}/{}", definition.name), service);
     Ok(())
 }
 
@@ -158,7 +185,10 @@ fn add_repository(region: &mut Region, definition: &ServiceDefinition, at: DateT
         created_at: at,
         images: BTreeMap::new(),
     };
-    region.repositories.entry(name.clone()).or_insert(repository);
+    region
+        .repositories
+        .entry(name.clone())
+        .or_insert(repository);
     let image = image(&definition.app, definition.architectures.clone(), false);
     push_image(region, name, &definition.image_tag, image, at);
 }
@@ -188,13 +218,19 @@ pub(super) fn push_image(
     at: DateTime<Utc>,
 ) -> bool {
     let mut ids = region.ids.child(&format!("image/{repository}:{tag}/{at}"));
-    let Some(repository) = region.repositories.get_mut(repository) else { return false };
+    let Some(repository) = region.repositories.get_mut(repository) else {
+        return false;
+    };
     for existing in repository.images.values_mut() {
         existing.tags.retain(|t| t != tag);
     }
     let digest = format!("sha256:{}", ids.hex(64));
-    let image =
-        Image { digest: digest.clone(), tags: vec![tag.to_owned()], pushed_at: at, ..image };
+    let image = Image {
+        digest: digest.clone(),
+        tags: vec![tag.to_owned()],
+        pushed_at: at,
+        ..image
+    };
     repository.images.insert(digest, image);
     true
 }
@@ -254,10 +290,14 @@ fn add_load_balancing(
     let mut ids = region.ids.child(&format!("balancer/{name}"));
     let short: String = name.chars().take(32).collect();
     let balancer_id = ids.hex(16);
-    let balancer = region
-        .arn("elasticloadbalancing", &format!("loadbalancer/app/{short}/{balancer_id}"));
-    let group_arn =
-        region.arn("elasticloadbalancing", &format!("targetgroup/{short}/{}", ids.hex(16)));
+    let balancer = region.arn(
+        "elasticloadbalancing",
+        &format!("loadbalancer/app/{short}/{balancer_id}"),
+    );
+    let group_arn = region.arn(
+        "elasticloadbalancing",
+        &format!("targetgroup/{short}/{}", ids.hex(16)),
+    );
     let listener_id = ids.hex(16);
     let listener = region.arn(
         "elasticloadbalancing",
@@ -265,7 +305,10 @@ fn add_load_balancing(
     );
     let rule = region.arn(
         "elasticloadbalancing",
-        &format!("listener-rule/app/{short}/{balancer_id}/{listener_id}/{}", ids.hex(16)),
+        &format!(
+            "listener-rule/app/{short}/{balancer_id}/{listener_id}/{}",
+            ids.hex(16)
+        ),
     );
     let public: Vec<String> = region
         .subnets
@@ -278,7 +321,11 @@ fn add_load_balancing(
         LoadBalancer {
             name: short.clone(),
             arn: balancer.clone(),
-            dns_name: format!("{short}-{}.{}.elb.amazonaws.com", ids.digits(9), region.name),
+            dns_name: format!(
+                "{short}-{}.{}.elb.amazonaws.com",
+                ids.digits(9),
+                region.name
+            ),
             scheme: "internet-facing".to_owned(),
             vpc: vpc_of(region),
             subnets: public,
@@ -350,13 +397,17 @@ fn task_definition(
 ) -> Value {
     let fargate = definition.template != Template::Ec2Web;
     let mut environment = definition.environment.clone();
-    environment.entry("LOG_LEVEL".to_owned()).or_insert_with(|| "info".to_owned());
+    environment
+        .entry("LOG_LEVEL".to_owned())
+        .or_insert_with(|| "info".to_owned());
     let environment: Vec<Value> = environment
         .iter()
         .map(|(name, value)| json!({"name": name, "value": value}))
         .collect();
     let ports = match definition.template {
-        Template::FargateWeb => json!([{"containerPort": PORT, "hostPort": PORT, "protocol": "tcp"}]),
+        Template::FargateWeb => {
+            json!([{"containerPort": PORT, "hostPort": PORT, "protocol": "tcp"}])
+        }
         Template::Ec2Web => json!([{"containerPort": PORT, "hostPort": 0, "protocol": "tcp"}]),
         Template::FargateWorker => json!([]),
     };
@@ -378,9 +429,10 @@ fn task_definition(
             },
         },
     });
-    if let (Some(command), Some(fields)) =
-        (&definition.container_health_check, container.as_object_mut())
-    {
+    if let (Some(command), Some(fields)) = (
+        &definition.container_health_check,
+        container.as_object_mut(),
+    ) {
         fields.insert("healthCheck".to_owned(), health_check(command));
     }
     let mut body = json!({
@@ -418,8 +470,10 @@ fn add_scaling(region: &mut Region, service: &Service, min: u32, max: u32, at: D
     region.scalable_targets.insert(
         resource_id.clone(),
         ScalableTarget {
-            arn: region
-                .arn("application-autoscaling", &format!("scalable-target/{}", ids.hex(20))),
+            arn: region.arn(
+                "application-autoscaling",
+                &format!("scalable-target/{}", ids.hex(20)),
+            ),
             resource_id: resource_id.clone(),
             min_capacity: min,
             max_capacity: max,
@@ -446,8 +500,10 @@ fn add_scaling(region: &mut Region, service: &Service, min: u32, max: u32, at: D
 fn add_stack(region: &mut Region, service: &Service, at: DateTime<Utc>) {
     let name = format!("{}-{}", service.cluster, service.name);
     let mut ids = region.ids.child(&format!("stack/{name}"));
-    let id = region
-        .arn("cloudformation", &format!("stack/{name}/{}", uuid_shaped(&ids.hex(32))));
+    let id = region.arn(
+        "cloudformation",
+        &format!("stack/{name}/{}", uuid_shaped(&ids.hex(32))),
+    );
     let resource = |logical: &str, physical: &str, kind: &str| StackResource {
         logical_id: logical.to_owned(),
         physical_id: physical.to_owned(),
@@ -457,7 +513,11 @@ fn add_stack(region: &mut Region, service: &Service, at: DateTime<Utc>) {
     };
     let resources = vec![
         resource("Service", &service.arn, "AWS::ECS::Service"),
-        resource("TaskDefinition", &service.task_definition, "AWS::ECS::TaskDefinition"),
+        resource(
+            "TaskDefinition",
+            &service.task_definition,
+            "AWS::ECS::TaskDefinition",
+        ),
     ];
     let events = resources
         .iter()
@@ -502,18 +562,33 @@ pub(super) fn add_instances(region: &mut Region, cluster: &str, count: u32, at: 
         ingress: vec![ingress],
         egress: vec![Permission::everything()],
     };
-    region.security_groups.entry(group.clone()).or_insert(group_data);
+    region
+        .security_groups
+        .entry(group.clone())
+        .or_insert(group_data);
     let subnets = network::private_subnets(region, &["a".to_owned(), "b".to_owned()]);
     let present = u32::try_from(region.container_instances.len()).unwrap_or(u32::MAX);
     for number in present..present.saturating_add(count) {
         let mut ids = region.ids.child(&format!("instance/{cluster}/{number}"));
         let id = ids.hex(32);
-        let subnet = subnets.get(number as usize % subnets.len().max(1)).cloned().unwrap_or_default();
-        let (zone, base) = region.subnets.get(&subnet).map_or_else(Default::default, |subnet| {
-            let base = subnet.cidr.rsplit_once('.').map_or("10.0.10", |(base, _)| base);
-            (subnet.availability_zone.clone(), base.to_owned())
-        });
-        let room = Resources { cpu: 2_048, memory_mib: 3_884 };
+        let subnet = subnets
+            .get(number as usize % subnets.len().max(1))
+            .cloned()
+            .unwrap_or_default();
+        let (zone, base) = region
+            .subnets
+            .get(&subnet)
+            .map_or_else(Default::default, |subnet| {
+                let base = subnet
+                    .cidr
+                    .rsplit_once('.')
+                    .map_or("10.0.10", |(base, _)| base);
+                (subnet.availability_zone.clone(), base.to_owned())
+            });
+        let room = Resources {
+            cpu: 2_048,
+            memory_mib: 3_884,
+        };
         region.container_instances.insert(
             id.clone(),
             ContainerInstance {

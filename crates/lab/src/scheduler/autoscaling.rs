@@ -16,12 +16,16 @@ fn resource_of(service: &Service) -> String {
 impl Tick<'_> {
     pub(super) fn autoscale(&mut self, service: &mut Service) {
         let resource = resource_of(service);
-        let Some(target) = self.region.scalable_targets.get(&resource).cloned() else { return };
+        let Some(target) = self.region.scalable_targets.get(&resource).cloned() else {
+            return;
+        };
         if self.now.duration_trunc(EVALUATED_EVERY) != Ok(self.now) || service.desired_count == 0 {
             return;
         }
         let current = service.desired_count;
-        let next = target.wanted.clamp(target.min_capacity, target.max_capacity);
+        let next = target
+            .wanted
+            .clamp(target.min_capacity, target.max_capacity);
         if next != current {
             service.desired_count = next;
             if let Some(primary) = service.primary_mut() {
@@ -64,8 +68,12 @@ impl Tick<'_> {
                 )
             });
         let message = match at_maximum {
-            None => format!("Successfully set desired count to {next}. Change successfully fulfilled by ecs."),
-            Some(_) => "Unable to scale out: the scalable target is at its maximum capacity.".to_owned(),
+            None => format!(
+                "Successfully set desired count to {next}. Change successfully fulfilled by ecs."
+            ),
+            Some(_) => {
+                "Unable to scale out: the scalable target is at its maximum capacity.".to_owned()
+            }
         };
         self.region.scaling_activities.push(ScalingActivity {
             id: uuid_shaped(&service.ids.hex(32)),

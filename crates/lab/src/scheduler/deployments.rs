@@ -44,13 +44,21 @@ impl Tick<'_> {
 
     /// Whether a task works, as its service sees it.
     fn ready(&self, service: &Service, task: &Task) -> bool {
-        let Some(started) = task.started_at else { return false };
+        let Some(started) = task.started_at else {
+            return false;
+        };
         if !task.is_running() || !task.is_wanted() {
             return false;
         }
-        let checked = self.region.task_definition(&task.task_definition).is_some_and(|td| {
-            td.spec.container_definitions.iter().any(|c| c.essential && c.health_check.is_some())
-        });
+        let checked = self
+            .region
+            .task_definition(&task.task_definition)
+            .is_some_and(|td| {
+                td.spec
+                    .container_definitions
+                    .iter()
+                    .any(|c| c.essential && c.health_check.is_some())
+            });
         if checked && task.health != ContainerHealth::Healthy {
             return false;
         }
@@ -58,12 +66,15 @@ impl Tick<'_> {
             return checked || self.now >= started + PLAIN_TASK_SETTLES;
         }
         service.load_balancers.iter().all(|binding| {
-            self.region.target_groups.get(&binding.target_group_arn).is_some_and(|group| {
-                group
-                    .targets
-                    .iter()
-                    .any(|t| t.task == task.id && t.state == TargetState::Healthy)
-            })
+            self.region
+                .target_groups
+                .get(&binding.target_group_arn)
+                .is_some_and(|group| {
+                    group
+                        .targets
+                        .iter()
+                        .any(|t| t.task == task.id && t.state == TargetState::Healthy)
+                })
         })
     }
 
@@ -105,7 +116,10 @@ impl Tick<'_> {
             service.launch_failures += 1;
             service.next_launch_at = now + back_off(service.launch_failures);
             if service.launch_failures % 10 == 1 {
-                service.say(now, &format!("was unable to place a task. Reason: {reason}."));
+                service.say(
+                    now,
+                    &format!("was unable to place a task. Reason: {reason}."),
+                );
             }
         } else {
             service.next_launch_at = service.next_launch_at.max(now + TimeDelta::seconds(5));
@@ -114,7 +128,9 @@ impl Tick<'_> {
         if task.was_ready {
             return;
         }
-        let Some(deployment) = deployment_of(service, task) else { return };
+        let Some(deployment) = deployment_of(service, task) else {
+            return;
+        };
         deployment.failed_tasks += 1;
         deployment.updated_at = now;
         if deployment.failed_tasks % 10 == 5 {
@@ -126,7 +142,9 @@ impl Tick<'_> {
         let breaker = service.deployment_configuration.deployment_circuit_breaker;
         let threshold = failure_threshold(service.desired_count);
         let now = self.now;
-        let Some(primary) = service.primary_mut() else { return };
+        let Some(primary) = service.primary_mut() else {
+            return;
+        };
         if !breaker.enable
             || primary.rollout_state != RolloutState::InProgress
             || primary.failed_tasks < threshold
@@ -138,7 +156,10 @@ impl Tick<'_> {
             "ECS deployment circuit breaker: tasks failed to start.".to_owned();
         primary.updated_at = now;
         let failed = primary.id.clone();
-        service.say(now, &format!("(deployment {failed}) deployment failed: tasks failed to start."));
+        service.say(
+            now,
+            &format!("(deployment {failed}) deployment failed: tasks failed to start."),
+        );
         let candidate = service
             .service_deployments
             .iter()
@@ -146,7 +167,8 @@ impl Tick<'_> {
                 record.deployment != failed
                     && matches!(
                         record.status,
-                        ServiceDeploymentStatus::Successful | ServiceDeploymentStatus::RollbackSuccessful
+                        ServiceDeploymentStatus::Successful
+                            | ServiceDeploymentStatus::RollbackSuccessful
                     )
             })
             .map(|record| {
@@ -171,8 +193,10 @@ impl Tick<'_> {
                 "No rollback candidate was found to run the rollback.",
             ),
         };
-        if let Some(record) =
-            service.service_deployments.iter_mut().find(|record| record.deployment == failed)
+        if let Some(record) = service
+            .service_deployments
+            .iter_mut()
+            .find(|record| record.deployment == failed)
         {
             record.status = status;
             record.status_reason = Some(reason.to_owned());
@@ -187,7 +211,9 @@ impl Tick<'_> {
 
     /// Stops what is too much: above the desired count, or of an older deployment that is replaced.
     fn stop_surplus(&mut self, service: &mut Service) {
-        let Some(primary) = service.primary().cloned() else { return };
+        let Some(primary) = service.primary().cloned() else {
+            return;
+        };
         let now = self.now;
         let desired = service.desired_count;
         let mut tasks = std::mem::take(&mut service.tasks);
@@ -199,14 +225,21 @@ impl Tick<'_> {
         // Scale-in takes what does not work yet first, then the youngest.
         let mut order = wanted_of_primary;
         order.sort_by_key(|index| {
-            tasks.get(*index).map(|task| (self.ready(service, task), std::cmp::Reverse(task.created_at)))
+            tasks.get(*index).map(|task| {
+                (
+                    self.ready(service, task),
+                    std::cmp::Reverse(task.created_at),
+                )
+            })
         });
         for index in order.into_iter().take(surplus) {
             if let Some(task) = tasks.get_mut(index) {
                 Self::stop(service, task, reason.clone(), now);
             }
         }
-        let old = indices(&tasks, |task| task.is_wanted() && task.started_by != primary.id);
+        let old = indices(&tasks, |task| {
+            task.is_wanted() && task.started_by != primary.id
+        });
         if primary.rollout_state == RolloutState::Failed {
             // A failed deployment replaces nothing; what still runs may be too much after a scale-in.
             let surplus = old.len().saturating_sub(desired as usize);
@@ -218,10 +251,18 @@ impl Tick<'_> {
             service.tasks = tasks;
             return;
         }
-        let minimum = percent_up(desired, service.deployment_configuration.minimum_healthy_percent);
-        let mut healthy = tasks.iter().filter(|task| self.ready(service, task)).count();
+        let minimum = percent_up(
+            desired,
+            service.deployment_configuration.minimum_healthy_percent,
+        );
+        let mut healthy = tasks
+            .iter()
+            .filter(|task| self.ready(service, task))
+            .count();
         for index in old {
-            let Some(task) = tasks.get_mut(index) else { continue };
+            let Some(task) = tasks.get_mut(index) else {
+                continue;
+            };
             let works = self.ready(service, task);
             if works && healthy <= minimum as usize {
                 continue;
@@ -235,25 +276,32 @@ impl Tick<'_> {
     }
 
     fn launch(&mut self, service: &mut Service) {
-        let Some(primary) = service.primary().cloned() else { return };
+        let Some(primary) = service.primary().cloned() else {
+            return;
+        };
         if primary.rollout_state == RolloutState::Failed || service.next_launch_at > self.now {
             return;
         }
         let count = |filter: &dyn Fn(&Task) -> bool| {
-            u32::try_from(service.tasks.iter().filter(|task| filter(task)).count()).unwrap_or(u32::MAX)
+            u32::try_from(service.tasks.iter().filter(|task| filter(task)).count())
+                .unwrap_or(u32::MAX)
         };
-        let alive = count(&|task| {
-            task.is_wanted() || task.last_status == TaskStatus::Running
-        });
+        let alive = count(&|task| task.is_wanted() || task.last_status == TaskStatus::Running);
         let current = count(&|task| task.is_wanted() && task.started_by == primary.id);
-        let maximum = percent_down(service.desired_count, service.deployment_configuration.maximum_percent);
+        let maximum = percent_down(
+            service.desired_count,
+            service.deployment_configuration.maximum_percent,
+        );
         let missing = service.desired_count.saturating_sub(current);
         let launches = missing.min(maximum.saturating_sub(alive)).min(LAUNCH_BATCH);
         if launches == LAUNCH_BATCH {
             service.next_launch_at = self.now + BATCH_PAUSE;
         }
         if missing > 0 && launches == 0 && current == 0 && !service.deployments.is_empty() {
-            let stuck = service.tasks.iter().all(|task| task.is_wanted() || task.stopped_at.is_some())
+            let stuck = service
+                .tasks
+                .iter()
+                .all(|task| task.is_wanted() || task.stopped_at.is_some())
                 && maximum <= service.desired_count;
             if stuck {
                 self.say_now_and_then(service, "was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again.");
@@ -275,7 +323,11 @@ impl Tick<'_> {
             }
         }
         if !started.is_empty() {
-            let message = format!("has started {} tasks: {}.", started.len(), started.join(" "));
+            let message = format!(
+                "has started {} tasks: {}.",
+                started.len(),
+                started.join(" ")
+            );
             service.say(self.now, &message);
         }
     }
@@ -296,7 +348,9 @@ impl Tick<'_> {
     /// Completes the deployment and says that all is well, once it is.
     fn settle(&mut self, service: &mut Service) {
         let now = self.now;
-        let Some(primary) = service.primary().map(|primary| primary.id.clone()) else { return };
+        let Some(primary) = service.primary().map(|primary| primary.id.clone()) else {
+            return;
+        };
         let working = service
             .tasks
             .iter()
@@ -307,7 +361,11 @@ impl Tick<'_> {
         });
         let complete = working == service.desired_count as usize && !others;
         if !complete {
-            if !service.deployments.iter().any(|d| d.rollout_state == RolloutState::Failed) {
+            if !service
+                .deployments
+                .iter()
+                .any(|d| d.rollout_state == RolloutState::Failed)
+            {
                 service.steady = service.steady && working == service.desired_count as usize;
             }
             return;
@@ -338,10 +396,17 @@ impl Tick<'_> {
                     | ServiceDeploymentStatus::RollbackFailed => {}
                 }
             }
-            service.deployments.retain(|d| d.status == DeploymentStatus::Primary);
-            service.say(now, &format!("(deployment {primary}) deployment completed."));
+            service
+                .deployments
+                .retain(|d| d.status == DeploymentStatus::Primary);
+            service.say(
+                now,
+                &format!("(deployment {primary}) deployment completed."),
+            );
         }
-        let repeat = service.steady_said_at.is_none_or(|said| said + STEADY_STATE_REPEATS <= now);
+        let repeat = service
+            .steady_said_at
+            .is_none_or(|said| said + STEADY_STATE_REPEATS <= now);
         if !service.steady || repeat {
             service.say(now, "has reached a steady state.");
             service.steady = true;
@@ -351,11 +416,19 @@ impl Tick<'_> {
 }
 
 fn deployment_of<'s>(service: &'s mut Service, task: &Task) -> Option<&'s mut Deployment> {
-    service.deployments.iter_mut().find(|deployment| deployment.id == task.started_by)
+    service
+        .deployments
+        .iter_mut()
+        .find(|deployment| deployment.id == task.started_by)
 }
 
 fn indices(tasks: &[Task], filter: impl Fn(&Task) -> bool) -> Vec<usize> {
-    tasks.iter().enumerate().filter(|(_, task)| filter(task)).map(|(index, _)| index).collect()
+    tasks
+        .iter()
+        .enumerate()
+        .filter(|(_, task)| filter(task))
+        .map(|(index, _)| index)
+        .collect()
 }
 
 /// Half of the desired count, but at least 3 and at most 200 (ECS Developer Guide, "How the Amazon
@@ -385,7 +458,10 @@ fn roll_back(service: &mut Service, id: &str, definition: &str, now: DateTime<Ut
     }
     service.task_definition = definition.to_owned();
     let desired = service.desired_count;
-    let back = service.deployments.iter().position(|deployment| deployment.id == id);
+    let back = service
+        .deployments
+        .iter()
+        .position(|deployment| deployment.id == id);
     let id = if let Some(place) = back {
         let mut deployment = service.deployments.remove(place);
         deployment.status = DeploymentStatus::Primary;
@@ -399,7 +475,10 @@ fn roll_back(service: &mut Service, id: &str, definition: &str, now: DateTime<Ut
         begin_deployment(service, now);
         // The rollback belongs to the failed deployment's record, not to one of its own.
         service.service_deployments.remove(0);
-        service.primary().map(|primary| primary.id.clone()).unwrap_or_default()
+        service
+            .primary()
+            .map(|primary| primary.id.clone())
+            .unwrap_or_default()
     };
     if let Some(primary) = service.primary_mut() {
         primary.rollout_state_reason =
@@ -416,7 +495,15 @@ mod tests {
 
     #[test]
     fn the_circuit_breaks_at_half_the_desired_count_within_bounds() {
-        for (desired, expected) in [(0, 3), (1, 3), (6, 3), (7, 4), (25, 13), (400, 200), (1_000, 200)] {
+        for (desired, expected) in [
+            (0, 3),
+            (1, 3),
+            (6, 3),
+            (7, 4),
+            (25, 13),
+            (400, 200),
+            (1_000, 200),
+        ] {
             assert_eq!(failure_threshold(desired), expected, "{desired}");
         }
     }

@@ -15,7 +15,9 @@ impl Tick<'_> {
     /// Checks the targets that are due and lets the service replace what has failed.
     pub(super) fn check_health(&mut self, service: &mut Service) {
         for arn in target_groups_of(service) {
-            let Some(mut group) = self.region.target_groups.remove(&arn) else { continue };
+            let Some(mut group) = self.region.target_groups.remove(&arn) else {
+                continue;
+            };
             self.check_targets(service, &mut group);
             self.replace_unhealthy(service, &group);
             self.region.target_groups.insert(arn, group);
@@ -24,7 +26,9 @@ impl Tick<'_> {
 
     fn check_targets(&self, service: &Service, group: &mut TargetGroup) {
         let now = self.now;
-        group.targets.retain(|target| target.drained_at.is_none_or(|end| end > now));
+        group
+            .targets
+            .retain(|target| target.drained_at.is_none_or(|end| end > now));
         let mut targets = std::mem::take(&mut group.targets);
         for target in &mut targets {
             if target.state == TargetState::Draining {
@@ -33,15 +37,21 @@ impl Tick<'_> {
             if group.load_balancers.is_empty() {
                 target.state = TargetState::Unused;
                 target.reason = Some(TargetReason::NotInUse);
-                target.description =
-                    Some("Target group is not configured to receive traffic from the load balancer".to_owned());
+                target.description = Some(
+                    "Target group is not configured to receive traffic from the load balancer"
+                        .to_owned(),
+                );
                 continue;
             }
-            if target.reason == Some(TargetReason::RegistrationInProgress) && target.registered_at < now {
+            if target.reason == Some(TargetReason::RegistrationInProgress)
+                && target.registered_at < now
+            {
                 target.reason = Some(TargetReason::InitialHealthChecking);
                 target.description = Some("Initial health checks in progress".to_owned());
             }
-            let Some(task) = service.task(&target.task) else { continue };
+            let Some(task) = service.task(&target.task) else {
+                continue;
+            };
             if target.next_check_at <= now {
                 let result = self.check(group, target, task);
                 record(target, group, result);
@@ -49,7 +59,12 @@ impl Tick<'_> {
                 // What is healthy stays so until something changes, and then `Region::wake` has it
                 // checked again: checks in between would find nothing.
                 let proven = target.state == TargetState::Healthy && target.failures == 0;
-                target.next_check_at = now + if proven { super::LONGEST_SLEEP } else { interval };
+                target.next_check_at = now
+                    + if proven {
+                        super::LONGEST_SLEEP
+                    } else {
+                        interval
+                    };
             }
         }
         group.targets = targets;
@@ -62,7 +77,12 @@ impl Tick<'_> {
         target: &Target,
         task: &Task,
     ) -> Result<(), (TargetReason, String)> {
-        let refused = || (TargetReason::FailedHealthChecks, "Health checks failed".to_owned());
+        let refused = || {
+            (
+                TargetReason::FailedHealthChecks,
+                "Health checks failed".to_owned(),
+            )
+        };
         let timed_out = || (TargetReason::Timeout, "Request timed out".to_owned());
         let check = &group.health_check;
         let host_port = match check.port {
@@ -74,28 +94,54 @@ impl Tick<'_> {
             .load_balancers
             .iter()
             .filter_map(|arn| self.region.load_balancers.get(arn))
-            .any(|lb| self.lets_in(&lb.security_groups, &lb.subnets, place.security_groups, host_port));
+            .any(|lb| {
+                self.lets_in(
+                    &lb.security_groups,
+                    &lb.subnets,
+                    place.security_groups,
+                    host_port,
+                )
+            });
         if !let_in {
             return Err(timed_out());
         }
-        let definition =
-            self.region.task_definition(&task.task_definition).ok_or_else(refused)?;
+        let definition = self
+            .region
+            .task_definition(&task.task_definition)
+            .ok_or_else(refused)?;
         let spec = Arc::clone(&definition.spec);
-        let started = task.started_at.filter(|_| task.is_running()).ok_or_else(refused)?;
-        let mut answers = spec.container_definitions.iter().zip(&task.containers).filter_map(
-            |(definition, container)| {
+        let started = task
+            .started_at
+            .filter(|_| task.is_running())
+            .ok_or_else(refused)?;
+        let mut answers = spec
+            .container_definitions
+            .iter()
+            .zip(&task.containers)
+            .filter_map(|(definition, container)| {
                 let port = match group.target_type {
                     TargetType::Ip => host_port,
                     TargetType::Instance => {
-                        container.host_ports.iter().find(|(_, host)| *host == host_port)?.0
+                        container
+                            .host_ports
+                            .iter()
+                            .find(|(_, host)| *host == host_port)?
+                            .0
                     }
                 };
-                match ask(definition, container, started, self.now, port, &check.path, false) {
+                match ask(
+                    definition,
+                    container,
+                    started,
+                    self.now,
+                    port,
+                    &check.path,
+                    false,
+                ) {
                     Answer::Refused => None,
                     answered @ Answer::Status { .. } => Some(answered),
                 }
-            },
-        );
+            });
         match answers.next() {
             None | Some(Answer::Refused) => Err(refused()),
             Some(Answer::Status { milliseconds, .. })
@@ -113,21 +159,31 @@ impl Tick<'_> {
 
     fn replace_unhealthy(&self, service: &mut Service, group: &TargetGroup) {
         let now = self.now;
-        let grace =
-            TimeDelta::seconds(i64::from(service.health_check_grace_period_seconds.unwrap_or(0)));
+        let grace = TimeDelta::seconds(i64::from(
+            service.health_check_grace_period_seconds.unwrap_or(0),
+        ));
         let mut tasks = std::mem::take(&mut service.tasks);
-        for target in group.targets.iter().filter(|t| t.state == TargetState::Unhealthy) {
+        for target in group
+            .targets
+            .iter()
+            .filter(|t| t.state == TargetState::Unhealthy)
+        {
             let due = tasks.iter_mut().find(|task| {
                 task.id == target.task
                     && task.is_wanted()
-                    && task.started_at.is_some_and(|started| started + grace <= now)
+                    && task
+                        .started_at
+                        .is_some_and(|started| started + grace <= now)
             });
             let Some(task) = due else { continue };
             let who = match group.target_type {
                 TargetType::Ip => format!("(task {})", task.id),
                 TargetType::Instance => format!("(instance {})", target.id),
             };
-            let why = target.description.as_deref().unwrap_or("Health checks failed");
+            let why = target
+                .description
+                .as_deref()
+                .unwrap_or("Health checks failed");
             service.say(
                 now,
                 &format!(
@@ -135,7 +191,10 @@ impl Tick<'_> {
                     target.port, group.arn
                 ),
             );
-            let reason = format!("Task failed ELB health checks in (target-group {})", group.arn);
+            let reason = format!(
+                "Task failed ELB health checks in (target-group {})",
+                group.arn
+            );
             Self::stop(service, task, reason, now);
         }
         service.tasks = tasks;
@@ -157,7 +216,12 @@ pub(super) fn target_groups_of(service: &Service) -> Vec<String> {
     let mut arns: Vec<String> = service
         .load_balancers
         .iter()
-        .chain(service.deployments.iter().flat_map(|deployment| &deployment.load_balancers))
+        .chain(
+            service
+                .deployments
+                .iter()
+                .flat_map(|deployment| &deployment.load_balancers),
+        )
         .map(|binding| binding.target_group_arn.clone())
         .collect();
     arns.sort();
@@ -204,14 +268,23 @@ pub(super) fn container_check_passes(
     started: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> bool {
-    let Some(app) = container.app.as_deref() else { return false };
-    let words: Vec<&str> = match check.command.split_first() {
-        Some((kind, rest)) if kind == "CMD-SHELL" || kind == "CMD" => {
-            rest.iter().flat_map(|part| part.split_whitespace()).collect()
-        }
-        Some(_) | None => check.command.iter().flat_map(|part| part.split_whitespace()).collect(),
+    let Some(app) = container.app.as_deref() else {
+        return false;
     };
-    let Some(program) = words.first() else { return false };
+    let words: Vec<&str> = match check.command.split_first() {
+        Some((kind, rest)) if kind == "CMD-SHELL" || kind == "CMD" => rest
+            .iter()
+            .flat_map(|part| part.split_whitespace())
+            .collect(),
+        Some(_) | None => check
+            .command
+            .iter()
+            .flat_map(|part| part.split_whitespace())
+            .collect(),
+    };
+    let Some(program) = words.first() else {
+        return false;
+    };
     let name = program.rsplit_once('/').map_or(*program, |(_, name)| name);
     if *program == "exit" {
         return words.get(1) == Some(&"0");
@@ -228,10 +301,19 @@ pub(super) fn container_check_passes(
     let (host, port) = host.split_once(':').unwrap_or((host, "80"));
     let local = host == "localhost" || host == "127.0.0.1";
     let Ok(port) = port.parse() else { return false };
-    match ask(definition, container, started, now, port, &format!("/{path}"), local) {
+    match ask(
+        definition,
+        container,
+        started,
+        now,
+        port,
+        &format!("/{path}"),
+        local,
+    ) {
         Answer::Refused => false,
-        Answer::Status { status, milliseconds } => {
-            status < 400 && milliseconds < check.timeout.saturating_mul(1_000)
-        }
+        Answer::Status {
+            status,
+            milliseconds,
+        } => status < 400 && milliseconds < check.timeout.saturating_mul(1_000),
     }
 }

@@ -22,7 +22,9 @@ const CONNECTION_TIME_OUT: i64 = 60;
 impl Tick<'_> {
     /// Lets a task live up to now.
     pub(super) fn live(&mut self, service: &mut Service, task: &mut Task) {
-        let Some(definition) = self.region.task_definition(&task.task_definition) else { return };
+        let Some(definition) = self.region.task_definition(&task.task_definition) else {
+            return;
+        };
         let spec = Arc::clone(&definition.spec);
         // There are eight states, so more than eight steps at one time would be a loop.
         for _ in 0..8 {
@@ -92,26 +94,41 @@ impl Tick<'_> {
         task: &mut Task,
     ) -> Result<NetworkAttachment, String> {
         let network = service.network.clone();
-        let wanted = network.as_ref().map(|n| n.subnets.clone()).unwrap_or_default();
+        let wanted = network
+            .as_ref()
+            .map(|n| n.subnets.clone())
+            .unwrap_or_default();
         let mut chosen = task.subnet_choice(&wanted);
         // Spread over the subnets in turn, but prefer one that has room over one that has none.
         if let Some(with_room) = (0..wanted.len())
             .filter_map(|step| wanted.get((chosen + step) % wanted.len().max(1)))
-            .position(|id| self.region.subnets.get(id).is_some_and(|s| s.available_ips > 0))
+            .position(|id| {
+                self.region
+                    .subnets
+                    .get(id)
+                    .is_some_and(|s| s.available_ips > 0)
+            })
         {
             chosen += with_room;
         }
-        let id = wanted.get(chosen % wanted.len().max(1)).cloned().unwrap_or_default();
-        let public = network.as_ref().is_some_and(|n| {
-            n.assign_public_ip == crate::world::AssignPublicIp::Enabled
-        });
+        let id = wanted
+            .get(chosen % wanted.len().max(1))
+            .cloned()
+            .unwrap_or_default();
+        let public = network
+            .as_ref()
+            .is_some_and(|n| n.assign_public_ip == crate::world::AssignPublicIp::Enabled);
         let Some(subnet) = self.region.subnets.get_mut(&id) else {
             return Err(format!(
                 "Unexpected EC2 error while attempting to Create Network Interface in subnet '{id}': InvalidSubnetID.NotFound"
             ));
         };
         if subnet.available_ips == 0 {
-            let with = if public { " with public IP assignment enabled" } else { "" };
+            let with = if public {
+                " with public IP assignment enabled"
+            } else {
+                ""
+            };
             return Err(format!(
                 "Unexpected EC2 error while attempting to Create Network Interface{with} in subnet '{id}': InsufficientFreeAddressesInSubnet"
             ));
@@ -120,7 +137,10 @@ impl Tick<'_> {
         subnet.addresses_given += 1;
         task.availability_zone.clone_from(&subnet.availability_zone);
         let host = 10 + subnet.addresses_given % 240;
-        let base = subnet.cidr.rsplit_once('.').map_or("10.0.0", |(base, _)| base);
+        let base = subnet
+            .cidr
+            .rsplit_once('.')
+            .map_or("10.0.0", |(base, _)| base);
         let hex = service.ids.hex(64);
         let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default().to_owned();
         Ok(NetworkAttachment {
@@ -128,7 +148,14 @@ impl Tick<'_> {
             status: "ATTACHED".to_owned(),
             subnet: id,
             network_interface: format!("eni-{}", part(32, 49)),
-            mac_address: format!("0a:{}:{}:{}:{}:{}", part(49, 51), part(51, 53), part(53, 55), part(55, 57), part(57, 59)),
+            mac_address: format!(
+                "0a:{}:{}:{}:{}:{}",
+                part(49, 51),
+                part(51, 53),
+                part(53, 55),
+                part(55, 57),
+                part(57, 59)
+            ),
             private_ip: format!("{base}.{host}"),
             public_ip: public.then(|| format!("203.0.113.{host}")),
             security_groups: network.map(|n| n.security_groups).unwrap_or_default(),
@@ -176,19 +203,29 @@ impl Tick<'_> {
                 container.next_health_check_at =
                     Some(self.now + TimeDelta::seconds(i64::from(check.interval.max(5))));
             }
-            let Some(app) = container.app.clone() else { continue };
+            let Some(app) = container.app.clone() else {
+                continue;
+            };
             container.announced = listens_on(&app, definition).is_none();
             container.next_lines_at = app
                 .periodic_lines
                 .iter()
                 .map(|line| self.now + TimeDelta::seconds(i64::from(line.every_seconds.max(5))))
                 .collect();
-            said.extend(app.start_lines.iter().map(|line| (definition, line.clone())));
+            said.extend(
+                app.start_lines
+                    .iter()
+                    .map(|line| (definition, line.clone())),
+            );
         }
-        task.ending =
-            self.place_of(task).and_then(|place| self.ending(spec, task, place, self.now));
+        task.ending = self
+            .place_of(task)
+            .and_then(|place| self.ending(spec, task, place, self.now));
         let never_runs = task.ending.as_ref().is_some_and(|ending| {
-            ending.lines.iter().any(|line| line.ends_with("exec format error"))
+            ending
+                .lines
+                .iter()
+                .any(|line| line.ends_with("exec format error"))
         });
         if !never_runs {
             for (definition, line) in said {
@@ -328,7 +365,9 @@ impl Tick<'_> {
     /// Puts the task behind the service's target groups.
     fn register(&mut self, service: &mut Service, task: &Task) {
         for binding in service.load_balancers.clone() {
-            let instance = self.instance_of(task).map(|instance| instance.ec2_instance_id.clone());
+            let instance = self
+                .instance_of(task)
+                .map(|instance| instance.ec2_instance_id.clone());
             let Some(group) = self.region.target_groups.get_mut(&binding.target_group_arn) else {
                 continue;
             };
@@ -336,7 +375,11 @@ impl Tick<'_> {
                 .containers
                 .iter()
                 .find(|container| container.name == binding.container_name)
-                .and_then(|c| c.host_ports.iter().find(|(port, _)| *port == binding.container_port))
+                .and_then(|c| {
+                    c.host_ports
+                        .iter()
+                        .find(|(port, _)| *port == binding.container_port)
+                })
                 .map(|(_, host)| *host);
             let id = match group.target_type {
                 TargetType::Ip => task.attachment.as_ref().map(|a| a.private_ip.clone()),
@@ -360,7 +403,10 @@ impl Tick<'_> {
             });
             service.say(
                 self.now,
-                &format!("registered 1 targets in (target-group {})", binding.target_group_arn),
+                &format!(
+                    "registered 1 targets in (target-group {})",
+                    binding.target_group_arn
+                ),
             );
         }
     }
@@ -382,7 +428,10 @@ impl Tick<'_> {
             }
         }
         for arn in &groups {
-            service.say(now, &format!("deregistered 1 targets in (target-group {arn})"));
+            service.say(
+                now,
+                &format!("deregistered 1 targets in (target-group {arn})"),
+            );
         }
         if !groups.is_empty() && task.is_running() && !task.is_wanted() {
             service.say(now, "has begun draining connections on 1 tasks.");
@@ -391,24 +440,26 @@ impl Tick<'_> {
     }
 
     /// Stops a task on the scheduler's own account, and says so.
-    pub(super) fn stop(
-        service: &mut Service,
-        task: &mut Task,
-        reason: String,
-        now: DateTime<Utc>,
-    ) {
+    pub(super) fn stop(service: &mut Service, task: &mut Task, reason: String, now: DateTime<Utc>) {
         task.desired_status = TaskStatus::Stopped;
         task.stop_code = Some(StopCode::ServiceSchedulerInitiated);
         task.stopped_reason = Some(reason);
         task.phase_ends_at = now;
-        service.say(now, &format!("has stopped 1 running tasks: (task {}).", task.id));
+        service.say(
+            now,
+            &format!("has stopped 1 running tasks: (task {}).", task.id),
+        );
     }
 
     fn check_containers(&mut self, service: &mut Service, spec: &TaskSpec, task: &mut Task) {
-        let Some(started) = task.started_at else { return };
+        let Some(started) = task.started_at else {
+            return;
+        };
         let now = self.now;
         for (definition, container) in spec.container_definitions.iter().zip(&mut task.containers) {
-            let Some(check) = &definition.health_check else { continue };
+            let Some(check) = &definition.health_check else {
+                continue;
+            };
             if container.next_health_check_at.is_none_or(|due| due > now) {
                 continue;
             }
@@ -422,8 +473,8 @@ impl Tick<'_> {
                 continue;
             }
             let start_period = TimeDelta::seconds(i64::from(check.start_period.unwrap_or(0)));
-            let excused = now < started + start_period
-                && container.health != ContainerHealth::Healthy;
+            let excused =
+                now < started + start_period && container.health != ContainerHealth::Healthy;
             if !excused {
                 container.health_failures += 1;
                 if container.health_failures >= check.retries.max(1) {
@@ -439,19 +490,29 @@ impl Tick<'_> {
         };
         task.health = if checked(task, ContainerHealth::Unhealthy) {
             ContainerHealth::Unhealthy
-        } else if checked(task, ContainerHealth::Unknown) || !checked(task, ContainerHealth::Healthy)
+        } else if checked(task, ContainerHealth::Unknown)
+            || !checked(task, ContainerHealth::Healthy)
         {
             ContainerHealth::Unknown
         } else {
             ContainerHealth::Healthy
         };
         let grace = i64::from(service.health_check_grace_period_seconds.unwrap_or(0));
-        if task.health == ContainerHealth::Unhealthy
-            && now >= started + TimeDelta::seconds(grace)
-        {
-            service.say(now, &format!("(task {}) failed container health checks.", task.id));
-            Self::stop(service, task, "Task failed container health checks".to_owned(), now);
-            service.say(now, "Amazon ECS replaced 1 tasks due to an unhealthy status.");
+        if task.health == ContainerHealth::Unhealthy && now >= started + TimeDelta::seconds(grace) {
+            service.say(
+                now,
+                &format!("(task {}) failed container health checks.", task.id),
+            );
+            Self::stop(
+                service,
+                task,
+                "Task failed container health checks".to_owned(),
+                now,
+            );
+            service.say(
+                now,
+                "Amazon ECS replaced 1 tasks due to an unhealthy status.",
+            );
             self.deregister(service, task);
         }
     }

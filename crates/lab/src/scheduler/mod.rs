@@ -32,7 +32,11 @@ impl World {
         let Ok(floor) = self.now.duration_trunc(second) else {
             return;
         };
-        let mut tick = if floor == self.now { floor } else { floor + second };
+        let mut tick = if floor == self.now {
+            floor
+        } else {
+            floor + second
+        };
         while tick <= to {
             self.now = self.now.max(tick);
             self.tick(tick);
@@ -44,7 +48,10 @@ impl World {
                 .map(|service| service.wakes_at)
                 .min();
             let Some(wake) = wake else { break };
-            tick = wake.duration_trunc(second).unwrap_or(wake).max(tick + second);
+            tick = wake
+                .duration_trunc(second)
+                .unwrap_or(wake)
+                .max(tick + second);
         }
         self.now = self.now.max(to);
     }
@@ -62,7 +69,12 @@ impl World {
                     .collect();
                 for key in due {
                     if let Some(mut service) = region.services.remove(&key) {
-                        Tick { account, region, now }.service(&mut service);
+                        Tick {
+                            account,
+                            region,
+                            now,
+                        }
+                        .service(&mut service);
                         region.services.insert(key, service);
                     }
                 }
@@ -90,7 +102,9 @@ impl Tick<'_> {
         self.check_health(service);
         self.deploy(service);
         let horizon = self.now - STOPPED_TASKS_VISIBLE;
-        service.tasks.retain(|task| task.stopped_at.is_none_or(|stopped| stopped > horizon));
+        service
+            .tasks
+            .retain(|task| task.stopped_at.is_none_or(|stopped| stopped > horizon));
         service.recount();
         service.wakes_at = self.next_wake(service);
     }

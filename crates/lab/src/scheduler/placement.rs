@@ -20,12 +20,15 @@ impl Tick<'_> {
         let definition = self
             .region
             .task_definition(&deployment.task_definition)
-            .ok_or_else(|| "failed to launch a task with (error TaskDefinition not found.).".to_owned())?;
+            .ok_or_else(|| {
+                "failed to launch a task with (error TaskDefinition not found.).".to_owned()
+            })?;
         let spec = std::sync::Arc::clone(&definition.spec);
         if let Some(role) = &spec.execution_role_arn {
-            let trusted = self.account.role(role).is_some_and(|role| {
-                role.trust.to_string().contains("ecs-tasks.amazonaws.com")
-            });
+            let trusted = self
+                .account
+                .role(role)
+                .is_some_and(|role| role.trust.to_string().contains("ecs-tasks.amazonaws.com"));
             if !trusted {
                 return Err(format!(
                     "failed to launch a task with (error ECS was unable to assume the role '{role}' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.)."
@@ -37,7 +40,9 @@ impl Tick<'_> {
             LaunchType::Ec2 => Some(self.reserve(service, &spec)?),
         };
         let id = service.ids.hex(32);
-        let arn = self.region.arn("ecs", &format!("task/{}/{id}", service.cluster));
+        let arn = self
+            .region
+            .arn("ecs", &format!("task/{}/{id}", service.cluster));
         let mut host_ports = Vec::new();
         for definition in &spec.container_definitions {
             host_ports.push(self.host_ports(instance.as_deref(), &spec, definition));
@@ -99,9 +104,9 @@ impl Tick<'_> {
             connectivity: None,
             containers,
             attachment: None,
-            container_instance: instance.as_deref().and_then(|id| {
-                Some(self.region.container_instances.get(id)?.arn.clone())
-            }),
+            container_instance: instance
+                .as_deref()
+                .and_then(|id| Some(self.region.container_instances.get(id)?.arn.clone())),
             version: 1,
             created_at: self.now,
             connectivity_at: None,
@@ -131,10 +136,13 @@ impl Tick<'_> {
             .values()
             .filter(|i| i.cluster == service.cluster && i.status == "ACTIVE")
             .collect();
-        let Some(closest) =
-            candidates.iter().max_by_key(|i| (i.remaining.memory_mib, i.remaining.cpu))
+        let Some(closest) = candidates
+            .iter()
+            .max_by_key(|i| (i.remaining.memory_mib, i.remaining.cpu))
         else {
-            return Err(format!("{none}No Container Instances were found in your cluster. {SEE}"));
+            return Err(format!(
+                "{none}No Container Instances were found in your cluster. {SEE}"
+            ));
         };
         let short_of = if !closest.agent_connected {
             "encountered error \"AGENT\""
@@ -170,17 +178,25 @@ impl Tick<'_> {
         definition: &crate::world::ContainerDefinition,
     ) -> Vec<(u16, u16)> {
         let instance = instance.and_then(|id| self.region.container_instances.get_mut(id));
-        let Some(instance) = instance.filter(|_| !spec.is_awsvpc()) else { return Vec::new() };
+        let Some(instance) = instance.filter(|_| !spec.is_awsvpc()) else {
+            return Vec::new();
+        };
         definition
             .port_mappings
             .iter()
             .map(|mapping| {
-                let host = mapping.host_port.filter(|port| *port != 0).unwrap_or_else(|| {
-                    // The ephemeral range of the ECS-optimised image.
-                    instance.next_host_port =
-                        if instance.next_host_port >= 60_999 { 32_768 } else { instance.next_host_port + 1 };
-                    instance.next_host_port
-                });
+                let host = mapping
+                    .host_port
+                    .filter(|port| *port != 0)
+                    .unwrap_or_else(|| {
+                        // The ephemeral range of the ECS-optimised image.
+                        instance.next_host_port = if instance.next_host_port >= 60_999 {
+                            32_768
+                        } else {
+                            instance.next_host_port + 1
+                        };
+                        instance.next_host_port
+                    });
                 (mapping.container_port, host)
             })
             .collect()
@@ -188,10 +204,18 @@ impl Tick<'_> {
 
     /// Gives back what a stopped task held of its instance.
     pub(super) fn release(&mut self, task: &Task) {
-        let Some(definition) = self.region.task_definition(&task.task_definition) else { return };
+        let Some(definition) = self.region.task_definition(&task.task_definition) else {
+            return;
+        };
         let spec = std::sync::Arc::clone(&definition.spec);
-        let Some(arn) = &task.container_instance else { return };
-        let instance = self.region.container_instances.values_mut().find(|i| i.arn == *arn);
+        let Some(arn) = &task.container_instance else {
+            return;
+        };
+        let instance = self
+            .region
+            .container_instances
+            .values_mut()
+            .find(|i| i.arn == *arn);
         if let Some(instance) = instance {
             instance.remaining.cpu += spec.reserved_cpu();
             instance.remaining.memory_mib += spec.reserved_memory_mib();
@@ -201,7 +225,10 @@ impl Tick<'_> {
 
     pub(super) fn instance_of(&self, task: &Task) -> Option<&ContainerInstance> {
         let arn = task.container_instance.as_ref()?;
-        self.region.container_instances.values().find(|instance| instance.arn == *arn)
+        self.region
+            .container_instances
+            .values()
+            .find(|instance| instance.arn == *arn)
     }
 }
 

@@ -50,18 +50,32 @@ impl Tick<'_> {
             lines,
         };
         if !self.runs_on(&definition.image, spec) {
-            let code = if task.container_instance.is_none() { 255 } else { 1 };
-            return Some(end(1, code, vec![format!("exec {}: exec format error", app.entry_point)]));
+            let code = if task.container_instance.is_none() {
+                255
+            } else {
+                1
+            };
+            return Some(end(
+                1,
+                code,
+                vec![format!("exec {}: exec format error", app.entry_point)],
+            ));
         }
-        if let Some(name) = app.required_variables.iter().find(|name| !definition.provides(name)) {
+        if let Some(name) = app
+            .required_variables
+            .iter()
+            .find(|name| !definition.provides(name))
+        {
             return Some(end(
                 2,
                 1,
                 vec![format!("fatal: environment variable {name} is not set")],
             ));
         }
-        let unreachable =
-            app.dependencies.iter().find(|d| !self.reaches_host(place, &d.host, d.port));
+        let unreachable = app
+            .dependencies
+            .iter()
+            .find(|d| !self.reaches_host(place, &d.host, d.port));
         if let Some(dependency) = unreachable {
             let target = format!("{}:{}", dependency.host, dependency.port);
             return Some(end(
@@ -73,10 +87,13 @@ impl Tick<'_> {
                 ],
             ));
         }
-        let crash = app
-            .crash
-            .as_ref()
-            .map(|crash| end(i64::from(crash.after_seconds), crash.exit_code, crash.lines.clone()));
+        let crash = app.crash.as_ref().map(|crash| {
+            end(
+                i64::from(crash.after_seconds),
+                crash.exit_code,
+                crash.lines.clone(),
+            )
+        });
         let out_of_memory = spec
             .memory_limit_mib(definition)
             .and_then(|limit| seconds_until_full(app, limit))
@@ -85,13 +102,18 @@ impl Tick<'_> {
                 container_reason: Some(OUT_OF_MEMORY.to_owned()),
                 ..end(after, 137, Vec::new())
             });
-        [crash, out_of_memory].into_iter().flatten().min_by_key(|ending| ending.at)
+        [crash, out_of_memory]
+            .into_iter()
+            .flatten()
+            .min_by_key(|ending| ending.at)
     }
 
     /// Whether the image's only manifest was built for the platform that the task runs on.
     fn runs_on(&self, image: &str, spec: &TaskSpec) -> bool {
         let host = format!("{}/", self.region.registry_host());
-        let Some((name, tag)) = image.strip_prefix(&host).and_then(|path| path.rsplit_once(':'))
+        let Some((name, tag)) = image
+            .strip_prefix(&host)
+            .and_then(|path| path.rsplit_once(':'))
         else {
             return true;
         };
@@ -104,9 +126,13 @@ impl Tick<'_> {
 
     /// Logs what the programs of a running task have to say up to now.
     pub(super) fn talk(&mut self, spec: &TaskSpec, task: &mut Task) {
-        let Some(started) = task.started_at else { return };
+        let Some(started) = task.started_at else {
+            return;
+        };
         for (definition, container) in spec.container_definitions.iter().zip(&mut task.containers) {
-            let Some(app) = container.app.clone() else { continue };
+            let Some(app) = container.app.clone() else {
+                continue;
+            };
             if !container.announced && listens_at(&app, started) <= self.now {
                 container.announced = true;
                 if let Some((bind, port)) = listens_on(&app, definition) {
@@ -116,7 +142,13 @@ impl Tick<'_> {
             }
             for (line, due) in app.periodic_lines.iter().zip(&mut container.next_lines_at) {
                 if *due <= self.now {
-                    write_log(self.region, definition, &task.id, self.now, line.text.clone());
+                    write_log(
+                        self.region,
+                        definition,
+                        &task.id,
+                        self.now,
+                        line.text.clone(),
+                    );
                     *due = self.now + TimeDelta::seconds(i64::from(line.every_seconds.max(5)));
                 }
             }
@@ -126,7 +158,9 @@ impl Tick<'_> {
     /// When the programs of a running task, and the checks of its containers, are due.
     pub(super) fn program_times(service: &Service, task: &Task) -> Vec<DateTime<Utc>> {
         let mut times: Vec<DateTime<Utc>> = Vec::new();
-        let Some(started) = task.started_at else { return times };
+        let Some(started) = task.started_at else {
+            return times;
+        };
         for container in &task.containers {
             times.extend(container.next_health_check_at);
             times.extend(container.next_lines_at.iter().copied());
@@ -149,7 +183,9 @@ fn seconds_until_full(app: &AppBehaviour, limit_mib: u32) -> Option<i64> {
     }
     let growth = i64::from(app.memory_growth_mib_per_minute);
     let room = i64::from(limit_mib - app.memory_mib);
-    (room * 60).checked_div(growth).map(|seconds| (seconds + 1).max(startup))
+    (room * 60)
+        .checked_div(growth)
+        .map(|seconds| (seconds + 1).max(startup))
 }
 
 pub(super) fn listens_at(app: &AppBehaviour, started: DateTime<Utc>) -> DateTime<Utc> {
@@ -163,9 +199,14 @@ pub(super) fn listens_on(
 ) -> Option<(String, u16)> {
     let port = app.listen_port?;
     let set = |variable: &Option<String>| {
-        variable.as_deref().and_then(|name| definition.variable(name)).map(str::to_owned)
+        variable
+            .as_deref()
+            .and_then(|name| definition.variable(name))
+            .map(str::to_owned)
     };
-    let port = set(&app.port_variable).and_then(|text| text.parse().ok()).unwrap_or(port);
+    let port = set(&app.port_variable)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(port);
     let bind = set(&app.bind_variable).unwrap_or_else(|| app.bind_address.clone());
     Some((bind, port))
 }
@@ -187,15 +228,23 @@ pub(super) fn ask(
     path: &str,
     local: bool,
 ) -> Answer {
-    let Some(app) = container.app.as_deref() else { return Answer::Refused };
+    let Some(app) = container.app.as_deref() else {
+        return Answer::Refused;
+    };
     let listening = listens_on(app, definition)
         .is_some_and(|(bind, own)| own == port && (local || bind == "0.0.0.0"));
     if !listening || now < listens_at(app, started) {
         return Answer::Refused;
     }
     match app.routes.get(path) {
-        Some(route) => Answer::Status { status: route.status, milliseconds: route.milliseconds },
-        None => Answer::Status { status: 404, milliseconds: 1 },
+        Some(route) => Answer::Status {
+            status: route.status,
+            milliseconds: route.milliseconds,
+        },
+        None => Answer::Status {
+            status: 404,
+            milliseconds: 1,
+        },
     }
 }
 
@@ -207,12 +256,22 @@ pub(super) fn write_log(
     at: DateTime<Utc>,
     line: impl Into<String>,
 ) {
-    let Some(log) = definition.log_configuration.as_ref().filter(|l| l.log_driver == "awslogs")
+    let Some(log) = definition
+        .log_configuration
+        .as_ref()
+        .filter(|l| l.log_driver == "awslogs")
     else {
         return;
     };
-    let group = log.options.get("awslogs-group").map(String::as_str).unwrap_or_default();
-    let prefix = log.options.get("awslogs-stream-prefix").map_or("ecs", String::as_str);
+    let group = log
+        .options
+        .get("awslogs-group")
+        .map(String::as_str)
+        .unwrap_or_default();
+    let prefix = log
+        .options
+        .get("awslogs-stream-prefix")
+        .map_or("ecs", String::as_str);
     if let Some(group) = region.log_groups.get_mut(group) {
         group.write(&format!("{prefix}/{}/{task_id}", definition.name), at, line);
     }

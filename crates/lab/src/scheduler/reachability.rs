@@ -23,9 +23,13 @@ impl Tick<'_> {
     pub(super) fn reaches_aws(&self, place: Place<'_>, service: &str) -> bool {
         let region = &*self.region;
         let name = format!("com.amazonaws.{}.{service}", region.name);
-        let Some(subnet) = region.subnets.get(place.subnet) else { return false };
+        let Some(subnet) = region.subnets.get(place.subnet) else {
+            return false;
+        };
         let endpoint = region.vpc_endpoints.values().find(|endpoint| {
-            endpoint.vpc == subnet.vpc && endpoint.service_name == name && endpoint.state == "available"
+            endpoint.vpc == subnet.vpc
+                && endpoint.service_name == name
+                && endpoint.state == "available"
         });
         match endpoint {
             Some(endpoint) if endpoint.endpoint_type == VpcEndpointType::Interface => {
@@ -48,7 +52,11 @@ impl Tick<'_> {
     /// Whether a program reaches one of its dependencies.
     pub(super) fn reaches_host(&self, place: Place<'_>, host: &str, port: u16) -> bool {
         let region = &*self.region;
-        if region.unreachable_hosts.iter().any(|down| *down == format!("{host}:{port}")) {
+        if region
+            .unreachable_hosts
+            .iter()
+            .any(|down| *down == format!("{host}:{port}"))
+        {
             return false;
         }
         let inside = [".internal", ".rds.amazonaws.com", ".cache.amazonaws.com"]
@@ -57,7 +65,11 @@ impl Tick<'_> {
         if !inside {
             return reaches_internet(region, place, port);
         }
-        let Some(vpc) = region.subnets.get(place.subnet).and_then(|s| region.vpcs.get(&s.vpc)) else {
+        let Some(vpc) = region
+            .subnets
+            .get(place.subnet)
+            .and_then(|s| region.vpcs.get(&s.vpc))
+        else {
             return false;
         };
         let address = vpc.cidr.split_once('/').map_or("", |(base, _)| base);
@@ -66,18 +78,28 @@ impl Tick<'_> {
     }
 
     /// Whether a load balancer in `from` groups reaches a port of a task.
-    pub(super) fn lets_in(&self, from: &[String], from_subnets: &[String], to: &[String], port: u16) -> bool {
+    pub(super) fn lets_in(
+        &self,
+        from: &[String],
+        from_subnets: &[String],
+        to: &[String],
+        port: u16,
+    ) -> bool {
         let region = &*self.region;
         let sources = from_subnets
             .iter()
             .filter_map(|id| region.subnets.get(id))
             .filter_map(|subnet| subnet.cidr.split_once('/').map(|(base, _)| base));
         let sources: Vec<&str> = sources.collect();
-        groups(region, to).flat_map(|group| &group.ingress).any(|permission| {
-            permission.covers_tcp(port)
-                && (permission.groups.iter().any(|group| from.contains(group))
-                    || sources.iter().any(|address| to_address(permission, address)))
-        })
+        groups(region, to)
+            .flat_map(|group| &group.ingress)
+            .any(|permission| {
+                permission.covers_tcp(port)
+                    && (permission.groups.iter().any(|group| from.contains(group))
+                        || sources
+                            .iter()
+                            .any(|address| to_address(permission, address)))
+            })
     }
 }
 
@@ -90,7 +112,10 @@ fn egress<'a>(region: &'a Region, place: Place<'a>) -> impl Iterator<Item = &'a 
 }
 
 fn to_address(permission: &Permission, address: &str) -> bool {
-    permission.ip_ranges.iter().any(|range| cidr_holds(&range.cidr, address))
+    permission
+        .ip_ranges
+        .iter()
+        .any(|range| cidr_holds(&range.cidr, address))
 }
 
 fn reaches_interface_endpoint(region: &Region, place: Place<'_>, endpoint: &VpcEndpoint) -> bool {
@@ -103,15 +128,21 @@ fn reaches_interface_endpoint(region: &Region, place: Place<'_>, endpoint: &VpcE
     let out = egress(region, place).any(|permission| {
         permission.covers_tcp(443)
             && (to_address(permission, address)
-                || permission.groups.iter().any(|group| endpoint.security_groups.contains(group)))
+                || permission
+                    .groups
+                    .iter()
+                    .any(|group| endpoint.security_groups.contains(group)))
     });
-    let into = groups(region, &endpoint.security_groups).flat_map(|group| &group.ingress).any(
-        |permission| {
+    let into = groups(region, &endpoint.security_groups)
+        .flat_map(|group| &group.ingress)
+        .any(|permission| {
             permission.covers_tcp(443)
                 && (to_address(permission, place.private_ip)
-                    || permission.groups.iter().any(|group| place.security_groups.contains(group)))
-        },
-    );
+                    || permission
+                        .groups
+                        .iter()
+                        .any(|group| place.security_groups.contains(group)))
+        });
     out && into
 }
 
@@ -128,9 +159,10 @@ fn reaches_internet(region: &Region, place: Place<'_>, port: u16) -> bool {
                 && route.state == RouteState::Active
                 && match &route.target {
                     RouteTarget::InternetGateway(_) => place.has_public_ip,
-                    RouteTarget::NatGateway(id) => {
-                        region.nat_gateways.get(id).is_some_and(|nat| nat.state == "available")
-                    }
+                    RouteTarget::NatGateway(id) => region
+                        .nat_gateways
+                        .get(id)
+                        .is_some_and(|nat| nat.state == "available"),
                     RouteTarget::Local | RouteTarget::GatewayEndpoint(_) => false,
                 }
         })

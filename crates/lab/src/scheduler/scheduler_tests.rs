@@ -66,6 +66,7 @@ const CHANGES: &[&str] = &[
     "revoke-egress: {service: prod/mailer}",
     "delete-default-route",
     "restore-default-route",
+    "add-endpoints",
     "exhaust-subnets: {service: prod/api}",
     "set-subnets: {service: prod/api, letters: [b, c]}",
     "remove-instances: {cluster: prod}",
@@ -78,32 +79,55 @@ const CHANGES: &[&str] = &[
 ];
 
 fn check(world: &World) -> Result<(), TestCaseError> {
-    let regions = world.accounts.values().flat_map(|account| account.regions.values());
+    let regions = world
+        .accounts
+        .values()
+        .flat_map(|account| account.regions.values());
     for region in regions {
         for service in region.services.values() {
             check_service(region, service)?;
         }
         for group in region.target_groups.values() {
-            for target in group.targets.iter().filter(|t| t.state == TargetState::Healthy) {
+            for target in group
+                .targets
+                .iter()
+                .filter(|t| t.state == TargetState::Healthy)
+            {
                 let running = region
                     .services
                     .values()
                     .filter_map(|service| service.task(&target.task))
                     .any(|task| task.is_running());
-                prop_assert!(running, "healthy target {} without a running task", target.id);
+                prop_assert!(
+                    running,
+                    "healthy target {} without a running task",
+                    target.id
+                );
             }
         }
         for subnet in region.subnets.values() {
-            prop_assert!(subnet.available_ips <= 251 + 50, "{} has {}", subnet.id, subnet.available_ips);
+            prop_assert!(
+                subnet.available_ips <= 251 + 50,
+                "{} has {}",
+                subnet.id,
+                subnet.available_ips
+            );
         }
     }
     Ok(())
 }
 
 fn check_service(region: &Region, service: &Service) -> Result<(), TestCaseError> {
-    let primaries =
-        service.deployments.iter().filter(|d| d.status == crate::world::DeploymentStatus::Primary);
-    prop_assert_eq!(primaries.count(), 1, "{} has not one primary deployment", service.name);
+    let primaries = service
+        .deployments
+        .iter()
+        .filter(|d| d.status == crate::world::DeploymentStatus::Primary);
+    prop_assert_eq!(
+        primaries.count(),
+        1,
+        "{} has not one primary deployment",
+        service.name
+    );
     prop_assert!(service.events.len() <= 100);
     prop_assert!(
         region.task_definition(&service.task_definition).is_some(),
@@ -113,10 +137,24 @@ fn check_service(region: &Region, service: &Service) -> Result<(), TestCaseError
     for task in &service.tasks {
         let stopped = task.last_status == TaskStatus::Stopped;
         prop_assert_eq!(stopped, task.stopped_at.is_some());
-        prop_assert!(!stopped || task.stopped_reason.is_some(), "stopped without a reason");
-        prop_assert!(!stopped || task.stop_code.is_some(), "stopped without a code");
-        let order = [Some(task.created_at), task.started_at, task.stopping_at, task.stopped_at];
-        prop_assert!(order.iter().flatten().is_sorted(), "times out of order: {order:?}");
+        prop_assert!(
+            !stopped || task.stopped_reason.is_some(),
+            "stopped without a reason"
+        );
+        prop_assert!(
+            !stopped || task.stop_code.is_some(),
+            "stopped without a code"
+        );
+        let order = [
+            Some(task.created_at),
+            task.started_at,
+            task.stopping_at,
+            task.stopped_at,
+        ];
+        prop_assert!(
+            order.iter().flatten().is_sorted(),
+            "times out of order: {order:?}"
+        );
     }
     Ok(())
 }
@@ -131,8 +169,6 @@ proptest! {
     ) {
         let text = WORLD.replace("warm_up", &format!("seed: {seed}\nwarm_up"));
         let mut world = Scenario::parse("fuzz.yaml", &text).unwrap().simulate().unwrap().world;
-        // The most that any deployment allowed since the last look: a lowered desired count takes
-        // its tasks out within the same tick.
         for (index, seconds) in history {
             let change: Change = serde_saphyr::from_str(CHANGES[index]).unwrap();
             // Refusals are fine; what may not happen is a world that cannot be.
@@ -155,7 +191,11 @@ proptest! {
 
 #[test]
 fn the_past_changes_nothing() {
-    let mut world = Scenario::parse("fuzz.yaml", WORLD).unwrap().simulate().unwrap().world;
+    let mut world = Scenario::parse("fuzz.yaml", WORLD)
+        .unwrap()
+        .simulate()
+        .unwrap()
+        .world;
     let before = world.clone();
     world.advance(before.now - TimeDelta::hours(1));
     assert!(world == before);
@@ -163,12 +203,24 @@ fn the_past_changes_nothing() {
 
 #[test]
 fn stopped_tasks_are_forgotten_after_an_hour() {
-    let mut world = Scenario::parse("fuzz.yaml", WORLD).unwrap().simulate().unwrap().world;
+    let mut world = Scenario::parse("fuzz.yaml", WORLD)
+        .unwrap()
+        .simulate()
+        .unwrap()
+        .world;
     let change: Change = serde_saphyr::from_str("stop-task: {service: prod/api}").unwrap();
-    change.apply(&mut world, "111122223333", "us-east-1").unwrap();
+    change
+        .apply(&mut world, "111122223333", "us-east-1")
+        .unwrap();
     let stopped = |world: &World| {
         let region = world.region("111122223333", "us-east-1").unwrap();
-        region.service("prod", "api").unwrap().tasks.iter().filter(|t| t.stopped_at.is_some()).count()
+        region
+            .service("prod", "api")
+            .unwrap()
+            .tasks
+            .iter()
+            .filter(|t| t.stopped_at.is_some())
+            .count()
     };
     let start = world.now;
     world.advance(start + TimeDelta::minutes(5));

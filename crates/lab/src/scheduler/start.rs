@@ -28,15 +28,24 @@ pub(super) struct PulledImage {
 
 impl StartFailure {
     fn at_once(reason: String) -> Self {
-        Self { reason, container: None, timed_out: false }
+        Self {
+            reason,
+            container: None,
+            timed_out: false,
+        }
     }
 
     fn after_time_out(reason: String) -> Self {
-        Self { reason, container: None, timed_out: true }
+        Self {
+            reason,
+            container: None,
+            timed_out: true,
+        }
     }
 }
 
-const INITIALIZATION: &str = "ResourceInitializationError: unable to pull secrets or registry auth: ";
+const INITIALIZATION: &str =
+    "ResourceInitializationError: unable to pull secrets or registry auth: ";
 
 impl Tick<'_> {
     /// Goes through everything between PENDING and the first process.
@@ -47,17 +56,26 @@ impl Tick<'_> {
         task_id: &str,
         place: Place<'_>,
     ) -> Result<Vec<PulledImage>, StartFailure> {
-        let role = spec.execution_role_arn.as_deref().and_then(|arn| self.account.role(arn));
+        let role = spec
+            .execution_role_arn
+            .as_deref()
+            .and_then(|arn| self.account.role(arn));
         let session = format!(
             "arn:aws:sts::{}:assumed-role/{}/{task_id}",
             self.account.id,
             role.map_or("none", |role| role.name.as_str())
         );
-        let caller = Caller { role, session: &session };
+        let caller = Caller {
+            role,
+            session: &session,
+        };
         for secret in spec.container_definitions.iter().flat_map(|c| &c.secrets) {
             self.resolve_secret(&caller, place, secret)?;
         }
-        let uses_ecr = spec.container_definitions.iter().any(|c| c.image.contains(".dkr.ecr."));
+        let uses_ecr = spec
+            .container_definitions
+            .iter()
+            .any(|c| c.image.contains(".dkr.ecr."));
         if uses_ecr {
             self.registry_auth(&caller, place)?;
         }
@@ -72,7 +90,9 @@ impl Tick<'_> {
     }
 
     fn may(&self, caller: &Caller<'_>, action: &str, resource: &str) -> bool {
-        caller.role.is_some_and(|role| self.account.role_may(role, action, resource))
+        caller
+            .role
+            .is_some_and(|role| self.account.role_may(role, action, resource))
     }
 
     fn resolve_secret(
@@ -116,7 +136,10 @@ impl Tick<'_> {
         let found = self.region.secrets.values().find(|secret| {
             secret.deleted_at.is_none()
                 && (secret.arn == arn
-                    || secret.arn.rsplit_once('-').is_some_and(|(partial, _)| partial == arn))
+                    || secret
+                        .arn
+                        .rsplit_once('-')
+                        .is_some_and(|(partial, _)| partial == arn))
         });
         let Some(found) = found else {
             return Err(StartFailure::at_once(format!(
@@ -139,8 +162,13 @@ impl Tick<'_> {
         place: Place<'_>,
         value_from: &str,
     ) -> Result<(), StartFailure> {
-        let name = value_from.split_once(":parameter").map_or(value_from, |(_, name)| name);
-        let resource = self.region.arn("ssm", &format!("parameter/{}", name.trim_start_matches('/')));
+        let name = value_from
+            .split_once(":parameter")
+            .map_or(value_from, |(_, name)| name);
+        let resource = self.region.arn(
+            "ssm",
+            &format!("parameter/{}", name.trim_start_matches('/')),
+        );
         let failed = "execution resource retrieval failed: unable to retrieve secrets from ssm: ";
         if !self.reaches_aws(place, "ssm") {
             return Err(StartFailure::after_time_out(format!(
@@ -250,7 +278,9 @@ impl Tick<'_> {
 
     /// A public image: the lab knows no public registry's content, so it only asks for a way there.
     fn pull_elsewhere(&self, place: Place<'_>, image: &str) -> Result<PulledImage, StartFailure> {
-        let host = image.split_once('/').map_or("registry-1.docker.io", |(host, _)| host);
+        let host = image
+            .split_once('/')
+            .map_or("registry-1.docker.io", |(host, _)| host);
         let foreign = host.contains(".dkr.ecr.");
         if !self.reaches_host(place, host, 443) {
             return Err(StartFailure::after_time_out(format!(
@@ -262,7 +292,10 @@ impl Tick<'_> {
                 "CannotPullContainerError: The task can’t pull the image. Check whether the image exists. pull image manifest has been retried 1 time(s): failed to resolve ref {image}: pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed"
             )));
         }
-        Ok(PulledImage { digest: None, app: Arc::new(AppBehaviour::default()) })
+        Ok(PulledImage {
+            digest: None,
+            app: Arc::new(AppBehaviour::default()),
+        })
     }
 
     fn log_driver(
@@ -272,24 +305,36 @@ impl Tick<'_> {
         launch_type: LaunchType,
         container: &ContainerDefinition,
     ) -> Result<(), StartFailure> {
-        let Some(log) = container.log_configuration.as_ref().filter(|l| l.log_driver == "awslogs")
+        let Some(log) = container
+            .log_configuration
+            .as_ref()
+            .filter(|l| l.log_driver == "awslogs")
         else {
             return Ok(());
         };
-        let group = log.options.get("awslogs-group").map(String::as_str).unwrap_or_default();
+        let group = log
+            .options
+            .get("awslogs-group")
+            .map(String::as_str)
+            .unwrap_or_default();
         if !self.reaches_aws(place, "logs") {
             return Err(StartFailure::after_time_out(
                 "ResourceInitializationError: failed to validate logger args: The task cannot find the Amazon CloudWatch log group defined in the task definition. There is a connection issue between the task and Amazon CloudWatch. Check your network configuration. : signal: killed".to_owned(),
             ));
         }
-        let resource = self.region.arn("logs", &format!("log-group:{group}:log-stream:*"));
+        let resource = self
+            .region
+            .arn("logs", &format!("log-group:{group}:log-stream:*"));
         let problem = if !self.may(caller, "logs:CreateLogStream", &resource) {
             format!(
                 "AccessDeniedException: User: {} is not authorized to perform: logs:CreateLogStream on resource: {resource} because no identity-based policy allows the logs:CreateLogStream action",
                 caller.session
             )
         } else if self.region.log_groups.contains_key(group)
-            || log.options.get("awslogs-create-group").is_some_and(|v| v == "true")
+            || log
+                .options
+                .get("awslogs-create-group")
+                .is_some_and(|v| v == "true")
         {
             return Ok(());
         } else {
@@ -325,7 +370,9 @@ struct Caller<'a> {
 
 /// `name` and tag or digest of `name`, `name:tag` or `name@sha256:...`.
 fn split_reference(path: &str) -> (&str, &str) {
-    path.split_once('@').or_else(|| path.rsplit_once(':')).unwrap_or((path, "latest"))
+    path.split_once('@')
+        .or_else(|| path.rsplit_once(':'))
+        .unwrap_or((path, "latest"))
 }
 
 fn check_platform(image: &Image, spec: &TaskSpec) -> Result<(), StartFailure> {

@@ -44,15 +44,13 @@ mod stacks;
 mod task;
 mod task_definition;
 
-pub(crate) use account::{
-    AccessKey, Account, ManagedPolicy, Role, RolePolicy, User, policy_allows,
-};
-pub(crate) use app::{AppBehaviour, Crash, Dependency, LogLine, Route as AppRoute};
+pub(crate) use account::{AccessKey, Account, ManagedPolicy, Role, RolePolicy, User};
+pub(crate) use app::AppBehaviour;
 pub(crate) use capacity::{CapacityProvider, ContainerInstance, Resources};
 pub(crate) use ecs::{
     AssignPublicIp, CircuitBreaker, Cluster, Deployment, DeploymentConfiguration, DeploymentStatus,
     LaunchType, LoadBalancerBinding, NetworkConfiguration, RolloutState, Service,
-    ServiceDeployment, ServiceDeploymentStatus, ServiceEvent, ServiceStatus, uuid_shaped,
+    ServiceDeployment, ServiceDeploymentStatus, ServiceStatus, uuid_shaped,
 };
 pub(crate) use error::AwsError;
 pub(crate) use ids::Ids;
@@ -66,20 +64,20 @@ pub(crate) use network::{
     SecurityGroup, Subnet, Vpc, VpcEndpoint, VpcEndpointType, cidr_holds,
 };
 pub(crate) use operations::{
-    NetworkConfigurationInput,
-    HealthCheckChange, IngressOrEgress, RouteChange, ScalableTargetChange, UpdateServiceInput,
-    begin_deployment,
+    HealthCheckChange, IngressOrEgress, NetworkConfigurationInput, RouteChange,
+    ScalableTargetChange, UpdateServiceInput, begin_deployment,
 };
 pub(crate) use registry::{Architecture, Image, Repository};
 pub(crate) use scaling::{ScalableTarget, ScalingActivity, ScalingPolicy};
 pub(crate) use secrets::{Parameter, Secret};
 pub(crate) use stacks::{Stack, StackEvent, StackResource};
 pub(crate) use task::{
-    Container, ContainerHealth, ContainerStatus, Ending, NetworkAttachment, StopCode, Task, TaskStatus,
+    Container, ContainerHealth, ContainerStatus, Ending, NetworkAttachment, StopCode, Task,
+    TaskStatus,
 };
 pub(crate) use task_definition::{
-    ContainerDefinition, ContainerHealthCheck, KeyValue, LogConfiguration, PortMapping,
-    RuntimePlatform, SecretReference, TaskDefinition, TaskDefinitionStatus, TaskSpec,
+    ContainerDefinition, ContainerHealthCheck, SecretReference, TaskDefinition,
+    TaskDefinitionStatus, TaskSpec,
 };
 
 use std::collections::BTreeMap;

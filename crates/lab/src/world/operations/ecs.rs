@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use super::UpdateServiceInput;
 use super::registration::{check_registration, complete_body};
 use crate::world::{
-    AwsError, Deployment, DeploymentConfiguration, DeploymentStatus, LoadBalancerBinding, NetworkConfiguration, Region,
-    RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, StopCode, Task,
-    TaskDefinition, TaskDefinitionStatus, TaskSpec, TaskStatus, World,
+    AwsError, Deployment, DeploymentConfiguration, DeploymentStatus, LoadBalancerBinding,
+    NetworkConfiguration, Region, RolloutState, Service, ServiceDeployment,
+    ServiceDeploymentStatus, StopCode, Task, TaskDefinition, TaskDefinitionStatus, TaskSpec,
+    TaskStatus, World,
 };
 
 impl World {
@@ -53,7 +54,11 @@ impl World {
             body,
             spec: Arc::new(spec),
         };
-        region.task_definitions.entry(family).or_default().push(definition.clone());
+        region
+            .task_definitions
+            .entry(family)
+            .or_default()
+            .push(definition.clone());
         Ok(definition)
     }
 
@@ -66,7 +71,9 @@ impl World {
     ) -> Result<TaskDefinition, AwsError> {
         let now = self.now;
         let region = self.region_for_write(account, region)?;
-        let name = reference.rsplit_once("task-definition/").map_or(reference, |(_, name)| name);
+        let name = reference
+            .rsplit_once("task-definition/")
+            .map_or(reference, |(_, name)| name);
         let Some((family, revision)) = name.split_once(':') else {
             return Err(AwsError::invalid_parameter("Revision is required."));
         };
@@ -97,16 +104,24 @@ impl World {
         let now = self.now;
         let region = self.region_for_write(account, region)?;
         let (cluster, name) = service_reference(region, input)?;
-        let service = region.service(&cluster, &name).ok_or_else(service_not_found)?;
+        let service = region
+            .service(&cluster, &name)
+            .ok_or_else(service_not_found)?;
         let definition = match &input.task_definition {
             Some(reference) => usable_definition(region, reference)?,
             None => region
                 .task_definition(&service.task_definition)
                 .ok_or_else(|| AwsError::client("Unable to describe task definition."))?,
         };
-        let bindings = input.load_balancers.as_ref().unwrap_or(&service.load_balancers);
+        let bindings = input
+            .load_balancers
+            .as_ref()
+            .unwrap_or(&service.load_balancers);
         check_bindings(region, definition, bindings)?;
-        let network = input.network_configuration.as_ref().map(|n| &n.awsvpc_configuration);
+        let network = input
+            .network_configuration
+            .as_ref()
+            .map(|n| &n.awsvpc_configuration);
         if let Some(network) = network {
             check_network(region, definition, network)?;
         }
@@ -120,7 +135,9 @@ impl World {
         }
         let definition_arn = definition.arn.clone();
         let network = network.cloned();
-        let service = region.service_mut(&cluster, &name).ok_or_else(service_not_found)?;
+        let service = region
+            .service_mut(&cluster, &name)
+            .ok_or_else(service_not_found)?;
         apply_update(service, input, definition_arn, network, now);
         let updated = service.clone();
         region.wake(now);
@@ -140,7 +157,10 @@ impl World {
         let region = self.region_for_write(account, region)?;
         let cluster = cluster.rsplit_once('/').map_or(cluster, |(_, name)| name);
         if !region.clusters.contains_key(cluster) {
-            return Err(AwsError::new("ClusterNotFoundException", "Cluster not found."));
+            return Err(AwsError::new(
+                "ClusterNotFoundException",
+                "Cluster not found.",
+            ));
         }
         let id = task.rsplit_once('/').map_or(task, |(_, id)| id);
         let found = region
@@ -149,9 +169,7 @@ impl World {
             .filter(|service| service.cluster == cluster)
             .flat_map(|service| service.tasks.iter_mut())
             .find(|candidate| candidate.id == id)
-            .ok_or_else(|| {
-                AwsError::invalid_parameter("The referenced task was not found.")
-            })?;
+            .ok_or_else(|| AwsError::invalid_parameter("The referenced task was not found."))?;
         if found.is_wanted() {
             found.desired_status = TaskStatus::Stopped;
             found.stop_code = Some(StopCode::UserInitiated);
@@ -172,16 +190,26 @@ fn service_reference(
     region: &Region,
     input: &UpdateServiceInput,
 ) -> Result<(String, String), AwsError> {
-    let name = input.service.rsplit_once('/').map_or(input.service.as_str(), |(_, name)| name);
+    let name = input
+        .service
+        .rsplit_once('/')
+        .map_or(input.service.as_str(), |(_, name)| name);
     let cluster = match (&input.cluster, input.service.rsplit_once('/')) {
-        (Some(cluster), _) => cluster.rsplit_once('/').map_or(cluster.as_str(), |(_, name)| name),
-        (None, Some((arn, _))) => arn.rsplit_once('/').map_or("default", |(_, cluster)| cluster),
+        (Some(cluster), _) => cluster
+            .rsplit_once('/')
+            .map_or(cluster.as_str(), |(_, name)| name),
+        (None, Some((arn, _))) => arn
+            .rsplit_once('/')
+            .map_or("default", |(_, cluster)| cluster),
         (None, None) => "default",
     };
     if region.clusters.contains_key(cluster) {
         Ok((cluster.to_owned(), name.to_owned()))
     } else {
-        Err(AwsError::new("ClusterNotFoundException", "Cluster not found."))
+        Err(AwsError::new(
+            "ClusterNotFoundException",
+            "Cluster not found.",
+        ))
     }
 }
 
@@ -199,13 +227,16 @@ fn usable_definition<'a>(
 }
 
 fn check_percentages(configuration: &DeploymentConfiguration) -> Result<(), AwsError> {
-    let (most, least) = (configuration.maximum_percent, configuration.minimum_healthy_percent);
+    let (most, least) = (
+        configuration.maximum_percent,
+        configuration.minimum_healthy_percent,
+    );
     if most == 100 && least == 100 {
         return Err(AwsError::invalid_parameter(
             "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.",
         ));
     }
-    if most < 100 || most > 200 || least > most {
+    if !(100..=200).contains(&most) || least > most {
         return Err(AwsError::invalid_parameter(
             "maximumPercent must be between 100 and 200 and not below minimumHealthyPercent.",
         ));
@@ -230,7 +261,11 @@ fn check_bindings(
                     binding.container_name
                 ))
             })?;
-        if !container.port_mappings.iter().any(|p| p.container_port == binding.container_port) {
+        if !container
+            .port_mappings
+            .iter()
+            .any(|p| p.container_port == binding.container_port)
+        {
             return Err(AwsError::invalid_parameter(format!(
                 "The container {} did not have a container port {} defined.",
                 binding.container_name, binding.container_port
@@ -285,8 +320,13 @@ fn apply_update(
 ) {
     let replaces = input.force_new_deployment
         || definition != service.task_definition
-        || network.as_ref().is_some_and(|network| Some(network) != service.network.as_ref())
-        || input.load_balancers.as_ref().is_some_and(|lb| *lb != service.load_balancers)
+        || network
+            .as_ref()
+            .is_some_and(|network| Some(network) != service.network.as_ref())
+        || input
+            .load_balancers
+            .as_ref()
+            .is_some_and(|lb| *lb != service.load_balancers)
         || input
             .platform_version
             .as_ref()
@@ -325,7 +365,9 @@ fn apply_update(
 
 /// Puts a new primary deployment in front of what the service has, from the service's settings.
 pub(crate) fn begin_deployment(service: &mut Service, now: DateTime<Utc>) {
-    let source = service.primary().map(|primary| primary.task_definition.clone());
+    let source = service
+        .primary()
+        .map(|primary| primary.task_definition.clone());
     for record in &mut service.service_deployments {
         if record.status == ServiceDeploymentStatus::InProgress {
             record.status = ServiceDeploymentStatus::Stopped;

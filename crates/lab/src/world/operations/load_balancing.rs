@@ -22,7 +22,9 @@ impl World {
     ) -> Result<&mut TargetGroup, AwsError> {
         self.region_mut(account, region)
             .and_then(|region| region.target_groups.get_mut(arn))
-            .ok_or_else(|| AwsError::new("TargetGroupNotFound", "One or more target groups not found"))
+            .ok_or_else(|| {
+                AwsError::new("TargetGroupNotFound", "One or more target groups not found")
+            })
     }
 
     /// `ModifyTargetGroup`, by ARN.
@@ -54,7 +56,9 @@ impl World {
         check.interval_seconds = change.interval_seconds.unwrap_or(check.interval_seconds);
         check.timeout_seconds = change.timeout_seconds.unwrap_or(check.timeout_seconds);
         check.healthy_threshold = change.healthy_threshold.unwrap_or(check.healthy_threshold);
-        check.unhealthy_threshold = change.unhealthy_threshold.unwrap_or(check.unhealthy_threshold);
+        check.unhealthy_threshold = change
+            .unhealthy_threshold
+            .unwrap_or(check.unhealthy_threshold);
         if let Some(codes) = &change.success_codes {
             check.success_codes.clone_from(codes);
         }
@@ -62,7 +66,11 @@ impl World {
             ("interval", check.interval_seconds, 5..=300),
             ("timeout", check.timeout_seconds, 2..=120),
             ("healthy threshold count", check.healthy_threshold, 2..=10),
-            ("unhealthy threshold count", check.unhealthy_threshold, 2..=10),
+            (
+                "unhealthy threshold count",
+                check.unhealthy_threshold,
+                2..=10,
+            ),
         ] {
             if !range.contains(&value) {
                 return Err(AwsError::new(
@@ -103,11 +111,16 @@ impl World {
         let group = self.target_group_mut(account, region, arn)?;
         for (key, value) in attributes {
             if key == "deregistration_delay.timeout_seconds" {
-                group.deregistration_delay_seconds =
-                    value.parse().ok().filter(|seconds| *seconds <= 3_600).ok_or_else(|| {
+                group.deregistration_delay_seconds = value
+                    .parse()
+                    .ok()
+                    .filter(|seconds| *seconds <= 3_600)
+                    .ok_or_else(|| {
                         AwsError::new(
                             "ValidationError",
-                            format!("Target group attribute value '{value}' is not between 0 and 3600"),
+                            format!(
+                                "Target group attribute value '{value}' is not between 0 and 3600"
+                            ),
                         )
                     })?;
             }

@@ -28,7 +28,10 @@ impl SecurityGroup {
 impl World {
     fn network_region(&mut self, account: &str, region: &str) -> Result<&mut Region, AwsError> {
         self.region_mut(account, region).ok_or_else(|| {
-            AwsError::new("InvalidVpcID.NotFound", "There is no network in this region")
+            AwsError::new(
+                "InvalidVpcID.NotFound",
+                "There is no network in this region",
+            )
         })
     }
 
@@ -48,10 +51,17 @@ impl World {
                 return Err(no_such_group(other));
             }
         }
-        let rules =
-            region.security_groups.get_mut(group).ok_or_else(|| no_such_group(group))?.side(direction);
+        let rules = region
+            .security_groups
+            .get_mut(group)
+            .ok_or_else(|| no_such_group(group))?
+            .side(direction);
         for permission in permissions.iter().flat_map(single_rules) {
-            if rules.iter().flat_map(single_rules).any(|rule| same_rule(&rule, &permission)) {
+            if rules
+                .iter()
+                .flat_map(single_rules)
+                .any(|rule| same_rule(&rule, &permission))
+            {
                 return Err(AwsError::new(
                     "InvalidPermission.Duplicate",
                     "the specified rule already exists",
@@ -74,8 +84,11 @@ impl World {
     ) -> Result<(), AwsError> {
         let now = self.now;
         let region = self.network_region(account, region)?;
-        let rules =
-            region.security_groups.get_mut(group).ok_or_else(|| no_such_group(group))?.side(direction);
+        let rules = region
+            .security_groups
+            .get_mut(group)
+            .ok_or_else(|| no_such_group(group))?
+            .side(direction);
         let mut left: Vec<Permission> = rules.iter().flat_map(single_rules).collect();
         for permission in permissions.iter().flat_map(single_rules) {
             let before = left.len();
@@ -106,7 +119,10 @@ impl World {
         let region = self.network_region(account, region)?;
         match &target {
             RouteTarget::NatGateway(id) => {
-                let usable = region.nat_gateways.get(id).is_some_and(|nat| nat.state == "available");
+                let usable = region
+                    .nat_gateways
+                    .get(id)
+                    .is_some_and(|nat| nat.state == "available");
                 if !usable {
                     return Err(AwsError::new(
                         "InvalidNatGatewayID.NotFound",
@@ -135,14 +151,15 @@ impl World {
                 format!("The routeTable ID '{table}' does not exist"),
             )
         })?;
-        let existing = table.routes.iter_mut().find(|route| route.destination == destination);
+        let existing = table
+            .routes
+            .iter_mut()
+            .find(|route| route.destination == destination);
         match (change, existing) {
             (RouteChange::Create, Some(_)) => {
                 return Err(AwsError::new(
                     "RouteAlreadyExists",
-                    format!(
-                        "The route identified by {destination} already exists."
-                    ),
+                    format!("The route identified by {destination} already exists."),
                 ));
             }
             (RouteChange::Replace, None) => {
@@ -181,16 +198,18 @@ fn single_rules(permission: &Permission) -> Vec<Permission> {
         prefix_lists: Vec::new(),
         ..permission.clone()
     };
-    let ranges = permission
-        .ip_ranges
-        .iter()
-        .map(|range| Permission { ip_ranges: vec![range.clone()], ..empty.clone() });
-    let groups =
-        permission.groups.iter().map(|id| Permission { groups: vec![id.clone()], ..empty.clone() });
-    let lists = permission
-        .prefix_lists
-        .iter()
-        .map(|id| Permission { prefix_lists: vec![id.clone()], ..empty.clone() });
+    let ranges = permission.ip_ranges.iter().map(|range| Permission {
+        ip_ranges: vec![range.clone()],
+        ..empty.clone()
+    });
+    let groups = permission.groups.iter().map(|id| Permission {
+        groups: vec![id.clone()],
+        ..empty.clone()
+    });
+    let lists = permission.prefix_lists.iter().map(|id| Permission {
+        prefix_lists: vec![id.clone()],
+        ..empty.clone()
+    });
     ranges.chain(groups).chain(lists).collect()
 }
 
@@ -201,5 +220,8 @@ fn same_rule(a: &Permission, b: &Permission) -> bool {
         && a.to_port == b.to_port
         && a.groups == b.groups
         && a.prefix_lists == b.prefix_lists
-        && a.ip_ranges.iter().map(|r| &r.cidr).eq(b.ip_ranges.iter().map(|r| &r.cidr))
+        && a.ip_ranges
+            .iter()
+            .map(|r| &r.cidr)
+            .eq(b.ip_ranges.iter().map(|r| &r.cidr))
 }

@@ -21,7 +21,9 @@ impl World {
     ) -> Result<LogGroup, AwsError> {
         let now = self.now;
         let Some(region) = self.region_mut(account, region) else {
-            return Err(AwsError::invalid_parameter("There is nothing in this region"));
+            return Err(AwsError::invalid_parameter(
+                "There is nothing in this region",
+            ));
         };
         if region.log_groups.contains_key(name) {
             return Err(AwsError::new(
@@ -53,7 +55,10 @@ impl World {
             .region_mut(account, region)
             .and_then(|region| region.log_groups.get_mut(name))
             .ok_or_else(|| {
-                AwsError::new("ResourceNotFoundException", "The specified log group does not exist.")
+                AwsError::new(
+                    "ResourceNotFoundException",
+                    "The specified log group does not exist.",
+                )
             })?;
         group.retention_days = Some(days);
         Ok(())
@@ -68,9 +73,15 @@ impl World {
     ) -> Result<ScalableTarget, AwsError> {
         let now = self.now;
         let Some(region) = self.region_mut(account, region) else {
-            return Err(AwsError::new("ValidationException", "ECS service doesn't exist"));
+            return Err(AwsError::new(
+                "ValidationException",
+                "ECS service doesn't exist",
+            ));
         };
-        let service = change.resource_id.strip_prefix("service/").unwrap_or_default();
+        let service = change
+            .resource_id
+            .strip_prefix("service/")
+            .unwrap_or_default();
         if !region.services.contains_key(service) {
             return Err(AwsError::new(
                 "ValidationException",
@@ -78,8 +89,12 @@ impl World {
             ));
         }
         let existing = region.scalable_targets.get(&change.resource_id);
-        let min = change.min_capacity.or_else(|| existing.map(|target| target.min_capacity));
-        let max = change.max_capacity.or_else(|| existing.map(|target| target.max_capacity));
+        let min = change
+            .min_capacity
+            .or_else(|| existing.map(|target| target.min_capacity));
+        let max = change
+            .max_capacity
+            .or_else(|| existing.map(|target| target.max_capacity));
         let (Some(min), Some(max)) = (min, max) else {
             return Err(AwsError::new(
                 "ValidationException",
@@ -93,19 +108,26 @@ impl World {
             ));
         }
         let target = match existing {
-            Some(existing) => {
-                ScalableTarget { min_capacity: min, max_capacity: max, ..existing.clone() }
-            }
+            Some(existing) => ScalableTarget {
+                min_capacity: min,
+                max_capacity: max,
+                ..existing.clone()
+            },
             None => ScalableTarget {
                 resource_id: change.resource_id.clone(),
-                arn: region.arn("application-autoscaling", &format!("scalable-target/{service}")),
+                arn: region.arn(
+                    "application-autoscaling",
+                    &format!("scalable-target/{service}"),
+                ),
                 min_capacity: min,
                 max_capacity: max,
                 created_at: now,
                 wanted: min,
             },
         };
-        region.scalable_targets.insert(change.resource_id.clone(), target.clone());
+        region
+            .scalable_targets
+            .insert(change.resource_id.clone(), target.clone());
         region.wake(now);
         Ok(target)
     }
@@ -123,9 +145,16 @@ impl World {
             .get_mut(account)
             .and_then(|account| account.roles.get_mut(role))
             .ok_or_else(|| no_such_role(role))?;
-        match role.inline_policies.iter_mut().find(|existing| existing.name == policy) {
+        match role
+            .inline_policies
+            .iter_mut()
+            .find(|existing| existing.name == policy)
+        {
             Some(existing) => existing.document = document,
-            None => role.inline_policies.push(RolePolicy { name: policy.to_owned(), document }),
+            None => role.inline_policies.push(RolePolicy {
+                name: policy.to_owned(),
+                document,
+            }),
         }
         self.wake_account(account);
         Ok(())
@@ -138,7 +167,10 @@ impl World {
         role: &str,
         policy_arn: &str,
     ) -> Result<(), AwsError> {
-        let owner = self.accounts.get_mut(account).ok_or_else(|| no_such_role(role))?;
+        let owner = self
+            .accounts
+            .get_mut(account)
+            .ok_or_else(|| no_such_role(role))?;
         if !owner.managed_policies.contains_key(policy_arn) {
             return Err(AwsError {
                 status: 404,
@@ -148,7 +180,10 @@ impl World {
                 )
             });
         }
-        let found = owner.roles.get_mut(role).ok_or_else(|| no_such_role(role))?;
+        let found = owner
+            .roles
+            .get_mut(role)
+            .ok_or_else(|| no_such_role(role))?;
         if !found.attached_policies.iter().any(|arn| arn == policy_arn) {
             found.attached_policies.push(policy_arn.to_owned());
         }
@@ -169,6 +204,9 @@ impl World {
 fn no_such_role(role: &str) -> AwsError {
     AwsError {
         status: 404,
-        ..AwsError::new("NoSuchEntity", format!("The role with name {role} cannot be found."))
+        ..AwsError::new(
+            "NoSuchEntity",
+            format!("The role with name {role} cannot be found."),
+        )
     }
 }

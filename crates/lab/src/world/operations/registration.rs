@@ -20,7 +20,10 @@ const FARGATE_SIZES: [(u32, u32, u32, u32); 7] = [
 pub(super) fn check_registration(spec: &TaskSpec) -> Result<(), AwsError> {
     let valid_family = !spec.family.is_empty()
         && spec.family.len() <= 255
-        && spec.family.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        && spec
+            .family
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     if !valid_family {
         return Err(AwsError::client(
             "Family contains invalid characters or is empty. It may have letters, digits, hyphens and underscores.",
@@ -31,21 +34,29 @@ pub(super) fn check_registration(spec: &TaskSpec) -> Result<(), AwsError> {
     }
     for container in &spec.container_definitions {
         if container.name.is_empty() {
-            return Err(AwsError::client("Container.name should not be null or empty."));
+            return Err(AwsError::client(
+                "Container.name should not be null or empty.",
+            ));
         }
         if container.image.is_empty() {
-            return Err(AwsError::client("Container.image should not be null or empty."));
+            return Err(AwsError::client(
+                "Container.image should not be null or empty.",
+            ));
         }
     }
     if !spec.container_definitions.iter().any(|c| c.essential) {
-        return Err(AwsError::client("A task definition must have at least one essential container."));
+        return Err(AwsError::client(
+            "A task definition must have at least one essential container.",
+        ));
     }
     if spec.requires_compatibilities.iter().any(|c| c == "FARGATE") {
         check_fargate(spec)
     } else {
-        match spec.container_definitions.iter().find(|c| {
-            c.memory.is_none() && c.memory_reservation.is_none() && spec.memory.is_none()
-        }) {
+        match spec
+            .container_definitions
+            .iter()
+            .find(|c| c.memory.is_none() && c.memory_reservation.is_none() && spec.memory.is_none())
+        {
             Some(container) => Err(AwsError::client(format!(
                 "Invalid setting for container '{}'. At least one of 'memory' or 'memoryReservation' must be specified.",
                 container.name
@@ -57,39 +68,58 @@ pub(super) fn check_registration(spec: &TaskSpec) -> Result<(), AwsError> {
 
 fn check_fargate(spec: &TaskSpec) -> Result<(), AwsError> {
     if !spec.is_awsvpc() {
-        return Err(AwsError::client("Fargate only supports network mode ‘awsvpc’."));
+        return Err(AwsError::client(
+            "Fargate only supports network mode ‘awsvpc’.",
+        ));
     }
     let (Some(cpu), Some(memory)) = (&spec.cpu, &spec.memory) else {
-        return Err(AwsError::client("Fargate requires that 'cpu' and 'memory' be defined at the task level."));
+        return Err(AwsError::client(
+            "Fargate requires that 'cpu' and 'memory' be defined at the task level.",
+        ));
     };
-    let known = cpu.parse().ok().zip(memory.parse().ok()).is_some_and(|(cpu, memory): (u32, u32)| {
-        FARGATE_SIZES.iter().any(|&(size, smallest, largest, step)| {
-            let on_step = memory % step == 0 || (size == 256 && memory == 512);
-            size == cpu && (smallest..=largest).contains(&memory) && on_step
-        })
-    });
+    let known =
+        cpu.parse()
+            .ok()
+            .zip(memory.parse().ok())
+            .is_some_and(|(cpu, memory): (u32, u32)| {
+                FARGATE_SIZES
+                    .iter()
+                    .any(|&(size, smallest, largest, step)| {
+                        let on_step = memory % step == 0 || (size == 256 && memory == 512);
+                        size == cpu && (smallest..=largest).contains(&memory) && on_step
+                    })
+            });
     if !known {
         return Err(AwsError::client(
             "No Fargate configuration exists for given values. See the Amazon ECS documentation for the valid values.",
         ));
     }
     let limit: u32 = memory.parse().unwrap_or(0);
-    if let Some(container) = spec.container_definitions.iter().find(|c| c.memory > Some(limit)) {
+    if let Some(container) = spec
+        .container_definitions
+        .iter()
+        .find(|c| c.memory > Some(limit))
+    {
         return Err(AwsError::client(format!(
             "Invalid setting for container '{}'. The memory of the container is above the memory of the task.",
             container.name
         )));
     }
     if spec.execution_role_arn.is_none() {
-        if spec.container_definitions.iter().any(|c| c.image.contains(".dkr.ecr.")) {
+        if spec
+            .container_definitions
+            .iter()
+            .any(|c| c.image.contains(".dkr.ecr."))
+        {
             return Err(AwsError::client(
                 "Fargate requires task definition to have execution role ARN to support ECR images.",
             ));
         }
-        let awslogs = spec
-            .container_definitions
-            .iter()
-            .any(|c| c.log_configuration.as_ref().is_some_and(|l| l.log_driver == "awslogs"));
+        let awslogs = spec.container_definitions.iter().any(|c| {
+            c.log_configuration
+                .as_ref()
+                .is_some_and(|l| l.log_driver == "awslogs")
+        });
         if awslogs {
             return Err(AwsError::client(
                 "Fargate requires task definition to have execution role ARN to support log driver awslogs.",
@@ -144,7 +174,10 @@ fn complete_container(container: &mut Map<String, Value>, awsvpc: bool) {
     if let Some(Value::Array(mappings)) = container.get_mut("portMappings") {
         for mapping in mappings.iter_mut().filter_map(Value::as_object_mut) {
             mapping.entry("protocol").or_insert_with(|| json!("tcp"));
-            let port = mapping.get("containerPort").cloned().unwrap_or_else(|| json!(0));
+            let port = mapping
+                .get("containerPort")
+                .cloned()
+                .unwrap_or_else(|| json!(0));
             let host = if awsvpc { port } else { json!(0) };
             mapping.entry("hostPort").or_insert(host);
         }
