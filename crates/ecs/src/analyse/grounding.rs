@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Finding;
+use super::{Citation, Finding};
 use crate::observation::{Evidence, EvidenceId, Observation};
 
 /// Why a finding is not grounded.
@@ -41,22 +41,22 @@ pub fn ground(observation: &Observation, finding: &Finding) -> Result<(), Ground
             mode: finding.mode.clone(),
         });
     }
-    for citation in &finding.evidence {
-        let evidence =
-            observation
-                .evidence
-                .find(citation.evidence)
-                .ok_or(GroundError::Missing {
-                    evidence: citation.evidence,
-                })?;
-        if !says(evidence, &citation.quote) {
-            return Err(GroundError::Misquoted {
-                evidence: citation.evidence,
-                quote: citation.quote.clone(),
-            });
-        }
+    finding.evidence.iter().try_for_each(|citation| ground_quote(observation, citation))
+}
+
+/// Checks that a quote occurs in the evidence it cites.
+///
+/// # Errors
+/// [`GroundError`] says that the evidence does not exist, or what it does not say.
+pub fn ground_quote(observation: &Observation, citation: &Citation) -> Result<(), GroundError> {
+    let evidence = observation
+        .evidence
+        .find(citation.evidence)
+        .ok_or(GroundError::Missing { evidence: citation.evidence })?;
+    if says(evidence, &citation.quote) {
+        return Ok(());
     }
-    Ok(())
+    Err(GroundError::Misquoted { evidence: citation.evidence, quote: citation.quote.clone() })
 }
 
 /// Whether the evidence contains the quote: in a text, as a whole scalar, or, written

@@ -1,18 +1,37 @@
-//! From operations to a plan: validation, derivation, permissions, rendering.
+//! From operations to a plan: rules, derivation, permissions, rendering.
 
+use chrono::TimeDelta;
+use ecs_agent_credentials::SessionPolicy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Operation, Plan, PlanError, Proposed};
+use super::validate::Rules;
+use super::{
+    APPROVAL_MINUTES, Advice, Alternative, Fingerprint, Operation, Permission, Plan, PlanContent,
+    PlanError, Proposed, Step, describe, render,
+};
 use crate::observation::Observation;
+
+/// Most operations that a person can judge at once.
+const MOST_OPERATIONS: usize = 8;
 
 /// One operation as a language model or a person proposes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ProposedOperation {
     /// The change.
     pub operation: Operation,
     /// Why, in one sentence that names the finding it repairs.
     pub reason: String,
+}
+
+/// What goes into a plan beside its operations.
+#[derive(Debug, Default)]
+pub(crate) struct Around {
+    pub(crate) repairs: Vec<String>,
+    pub(crate) advice: Vec<Advice>,
+    pub(crate) alternatives: Vec<Alternative>,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Plan<Proposed> {
@@ -23,9 +42,119 @@ impl Plan<Proposed> {
     /// [`PlanError`] names the operation, the parameter and the rule.
     pub fn from_model(
         operations: Vec<ProposedOperation>,
-        _observation: &Observation,
+        observation: &Observation,
     ) -> Result<Self, PlanError> {
-        let _ = operations;
-        Err(PlanError::Empty)
+        if operations.is_empty() {
+            return Err(PlanError::Empty);
+        }
+        assemble(operations, Around::default(), observation)
     }
+}
+
+/// Makes a plan of operations that obey the rules; one without operations is advice only.
+pub(crate) fn assemble(
+    operations: Vec<ProposedOperation>,
+    around: Around,
+    observation: &Observation,
+) -> Result<Plan<Proposed>, PlanError> {
+    if operations.len() > MOST_OPERATIONS {
+        return Err(PlanError::TooLong { count: operations.len(), most: MOST_OPERATIONS });
+    }
+    let all: Vec<Operation> = operations.iter().map(|proposed| proposed.operation.clone()).collect();
+    for (index, operation) in all.iter().enumerate() {
+        let earlier = all.get(..index).unwrap_or_default();
+        Rules { observation, earlier, position: index + 1 }.check(operation)?;
+    }
+    let fingerprint = relevant(Fingerprint::of(observation), &all);
+    let steps: Vec<Step> = (1..)
+        .zip(operations)
+        .map(|(number, proposed)| {
+            let reason: String = proposed.reason.chars().take(400).collect();
+            describe::step(number, proposed.operation, reason, observation, &fingerprint)
+        })
+        .collect();
+    let session_policy = session_policy(&steps, observation)?;
+    let mut warnings = around.warnings;
+    warnings.extend(owner(observation));
+    let mut content = PlanContent {
+        account: observation.account.clone(),
+        region: observation.region.clone(),
+        thread: None,
+        cluster: observation.service.cluster_arn.clone(),
+        service: observation.service.arn.clone(),
+        observed_at: observation.observed_at,
+        expires_at: observation.observed_at + TimeDelta::minutes(APPROVAL_MINUTES),
+        repairs: around.repairs,
+        steps,
+        advice: around.advice,
+        alternatives: around.alternatives,
+        warnings,
+        fingerprint,
+        session_policy,
+        rendered: String::new(),
+    };
+    content.rendered = render::text(&content);
+    Ok(Plan::propose(content))
+}
+
+/// The service's facts, and those of the things that the plan changes.
+fn relevant(fingerprint: Fingerprint, operations: &[Operation]) -> Fingerprint {
+    let facts: Vec<_> = operations.iter().map(super::expected::facts_of).collect();
+    fingerprint.only(|fact| {
+        fact.starts_with("service.") || facts.iter().any(|facts| facts.covers(fact))
+    })
+}
+
+/// Exactly the plan's writes, their inverses, and the reads that check and verify them.
+fn session_policy(steps: &[Step], observation: &Observation) -> Result<Vec<Permission>, PlanError> {
+    if steps.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut permissions: Vec<Permission> = Vec::new();
+    for step in steps {
+        permissions.extend(step.permissions.iter().cloned());
+        if let super::Inverse::Operation { operation } = &step.inverse {
+            let fingerprint = Fingerprint::default();
+            let inverse =
+                describe::step(0, operation.clone(), String::new(), observation, &fingerprint);
+            permissions.extend(inverse.permissions);
+        }
+    }
+    permissions.push(Permission::new(READS, vec!["*".to_owned()]));
+    permissions.sort();
+    permissions.dedup();
+    let statements = permissions.iter().map(Permission::to_statement).collect();
+    SessionPolicy::new(statements).map_err(PlanError::PolicyTooLarge)?;
+    Ok(permissions)
+}
+
+/// Reads that check preconditions and effects; most of them know no finer resource than `*`.
+const READS: &[&str] = &[
+    "ecs:Describe*",
+    "ecs:List*",
+    "ec2:DescribeSecurityGroups",
+    "elasticloadbalancing:DescribeTarget*",
+    "logs:DescribeLogGroups",
+    "application-autoscaling:DescribeScalableTargets",
+];
+
+/// Whoever owns the service by code will overwrite a direct change.
+fn owner(observation: &Observation) -> Option<String> {
+    if let Some(stack) = &observation.stack {
+        let logical = stack.logical_id.as_deref().unwrap_or("the service");
+        return Some(format!(
+            "CloudFormation stack `{}` owns {logical}: make the same change in its template, or the next update undoes this.",
+            stack.name
+        ));
+    }
+    let tag = observation.service.tags.iter().find(|(key, _)| {
+        matches!(
+            key.as_str(),
+            "aws:cloudformation:stack-name" | "copilot-application" | "terraform" | "managed-by" | "ManagedBy"
+        )
+    })?;
+    Some(format!(
+        "Tag `{}` says that code owns this service: make the same change there, or it will be undone.",
+        tag.0
+    ))
 }

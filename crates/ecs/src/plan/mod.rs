@@ -3,14 +3,20 @@
 //! A plan is made by [`propose`] or, from a language model's words, by [`Plan::from_model`]; both
 //! go through the same rules. It is specific enough that nothing is left to decide when it runs.
 
+mod advise;
 mod build;
+mod describe;
 mod error;
 mod expected;
 mod fingerprint;
 mod lifecycle;
 mod operation;
+mod proof;
 mod propose;
+mod remedy;
+mod render;
 mod step;
+mod validate;
 
 pub use build::ProposedOperation;
 pub use error::PlanError;
@@ -25,6 +31,8 @@ pub use operation::{
     TaskDefinitionChange, UpdateService,
 };
 pub use propose::propose;
+pub(crate) use render::{needs, shown, undo};
+
 pub use step::{
     Advice, Alternative, DiffLine, Inverse, Permission, Precondition, Produced, RequestRecord,
     Risk, Step, StepOutcome, StepStatus,

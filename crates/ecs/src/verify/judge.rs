@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::analyse::Citation;
-use crate::observation::Observation;
+use crate::analyse::{Citation, ground_quote};
+use crate::observation::{EvidenceId, Observation};
 
 /// What the service was like before the repair.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,12 +79,114 @@ impl Baseline {
 }
 
 /// Compares the service now with what it was before the repair.
+///
+/// Healthy needs a completed deployment, all tasks asked for running, no target or task unhealthy
+/// and no failure since the present deployment began. Worse needs less service than before the
+/// repair, together with a new failure: a deployment that is only on its way is given time.
 #[must_use]
-pub fn judge(_baseline: &Baseline, observation: &Observation) -> Verification {
-    Verification {
-        state: VerificationState::Progressing,
-        observed_at: observation.observed_at,
-        why: Vec::new(),
-        evidence: Vec::new(),
+pub fn judge(baseline: &Baseline, observation: &Observation) -> Verification {
+    let now = Baseline::of(observation);
+    let service = &observation.service;
+    let primary = service.deployments.iter().find(|deployment| deployment.status == "PRIMARY");
+    let began = primary.and_then(|primary| primary.created_at);
+    let since = began.map_or(baseline.observed_at, |began| began.max(baseline.observed_at));
+    let failures: Vec<_> = observation
+        .tasks
+        .iter()
+        .filter(|task| task.last_status == "STOPPED" && task.stopped_at.is_some_and(|at| at > since))
+        .filter(|task| {
+            matches!(task.stop_code.as_deref(), Some("TaskFailedToStart" | "EssentialContainerExited"))
+                || task.stopped_reason.as_deref().is_some_and(|why| why.contains("health checks"))
+        })
+        .collect();
+    let unhealthy_targets = observation
+        .target_groups
+        .iter()
+        .flat_map(|group| &group.targets)
+        .filter(|target| target.state == "unhealthy")
+        .count();
+    let starting_targets = observation
+        .target_groups
+        .iter()
+        .flat_map(|group| &group.targets)
+        .filter(|target| target.state == "initial")
+        .count();
+    let sick_tasks = observation
+        .tasks
+        .iter()
+        .filter(|task| {
+            task.last_status == "RUNNING" && task.health_status.as_deref() == Some("UNHEALTHY")
+        })
+        .count();
+    let rollout = primary.and_then(|primary| primary.rollout_state.as_deref());
+    let enough_targets = observation.target_groups.is_empty()
+        || usize::try_from(now.desired).is_ok_and(|desired| now.healthy_targets >= desired);
+    let settled = service.status == "ACTIVE"
+        && now.running >= now.desired
+        && (now.desired > 0 || baseline.desired == 0)
+        && rollout.is_none_or(|state| state == "COMPLETED")
+        && service.deployments.len() <= 1
+        && enough_targets
+        && unhealthy_targets + starting_targets + sick_tasks == 0
+        && failures.is_empty();
+
+    let mut why = vec![format!("{} of {} tasks run", now.running, now.desired)];
+    let mut evidence = Vec::new();
+    cite(
+        observation,
+        service.evidence,
+        &[
+            &format!("runningCount: {}", now.running),
+            &format!("running_count: {}", now.running),
+            &service.name,
+        ],
+        &mut evidence,
+    );
+    if let Some(state) = rollout {
+        why.push(format!("the deployment is {state}"));
+        cite(observation, service.evidence, &[state], &mut evidence);
     }
+    if !observation.target_groups.is_empty() {
+        why.push(format!("{} targets are healthy", now.healthy_targets));
+    }
+    if unhealthy_targets > 0 {
+        why.push(format!("{unhealthy_targets} targets are unhealthy"));
+    }
+    if let Some(task) = failures.first() {
+        let reason = task.stopped_reason.as_deref().unwrap_or("no reason given");
+        why.push(format!("{} tasks failed since: {reason}", failures.len()));
+        cite(observation, task.evidence, &[reason, &task.arn], &mut evidence);
+    }
+
+    let less = now.running < baseline.running || now.healthy_targets < baseline.healthy_targets;
+    let gave_up = rollout == Some("FAILED");
+    let changed = now.deployments != baseline.deployments || now.desired != baseline.desired;
+    let state = if settled {
+        VerificationState::Healthy
+    } else if less && (gave_up || failures.len() >= 2) {
+        VerificationState::Worse
+    } else if gave_up || !changed && failures.len() >= 2 {
+        VerificationState::Unchanged
+    } else {
+        VerificationState::Progressing
+    };
+    Verification { state, observed_at: observation.observed_at, why, evidence }
 }
+
+/// Cites the first of the texts that the evidence says.
+fn cite(
+    observation: &Observation,
+    evidence: EvidenceId,
+    texts: &[&str],
+    citations: &mut Vec<Citation>,
+) {
+    let citation = texts
+        .iter()
+        .map(|text| Citation { evidence, quote: (*text).to_owned() })
+        .find(|citation| ground_quote(observation, citation).is_ok());
+    citations.extend(citation);
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;
