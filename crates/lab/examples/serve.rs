@@ -15,7 +15,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (mut scenario, mut port, mut clock) = (Scenario::named("demo"), 0, ClockMode::Speed(1.0));
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
-        let value = arguments.next().ok_or_else(|| format!("`{name}` needs a value"))?;
+        let value = arguments
+            .next()
+            .ok_or_else(|| format!("`{name}` needs a value"))?;
         match name.as_str() {
             "--scenario" if value.ends_with(".yaml") => {
                 scenario = Scenario::parse(&value, &std::fs::read_to_string(&value)?);

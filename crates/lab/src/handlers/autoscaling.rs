@@ -13,7 +13,13 @@ const fn row(
     needs: fn(&Call<'_>) -> Vec<Need>,
     run: fn(&mut Call<'_>) -> Answer,
 ) -> Operation {
-    Operation { service: "application-autoscaling", name, effect, needs, run }
+    Operation {
+        service: "application-autoscaling",
+        name,
+        effect,
+        needs,
+        run,
+    }
 }
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -41,7 +47,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
         |_| super::everything("application-autoscaling:DescribeScheduledActions"),
         |_| Ok(json!({"ScheduledActions": []})),
     ),
-    row("RegisterScalableTarget", Effect::Mutates, register_needs, register),
+    row(
+        "RegisterScalableTarget",
+        Effect::Mutates,
+        register_needs,
+        register,
+    ),
 ];
 
 const DIMENSION: &str = "ecs:service:DesiredCount";
@@ -59,7 +70,9 @@ fn invalid(message: impl Into<String>) -> ApiError {
 
 /// Everything here belongs to the namespace `ecs`; any other holds nothing.
 fn in_ecs(call: &Call<'_>) -> Result<bool, ApiError> {
-    let namespace = call.input.required("ServiceNamespace", "ValidationException")?;
+    let namespace = call
+        .input
+        .required("ServiceNamespace", "ValidationException")?;
     let dimension = call.input.text("ScalableDimension").unwrap_or(DIMENSION);
     Ok(namespace == "ecs" && dimension == DIMENSION)
 }
@@ -67,13 +80,15 @@ fn in_ecs(call: &Call<'_>) -> Result<bool, ApiError> {
 fn targets(call: &mut Call<'_>) -> Answer {
     let in_ecs = in_ecs(call)?;
     let ids = call.input.texts("ResourceIds");
-    let chosen = call
-        .here()
-        .scalable_targets
-        .values()
-        .filter(|target| in_ecs && (ids.is_empty() || ids.contains(&target.resource_id.as_str())));
+    let chosen =
+        call.here().scalable_targets.values().filter(|target| {
+            in_ecs && (ids.is_empty() || ids.contains(&target.resource_id.as_str()))
+        });
     let (chosen, next) = page(chosen, call.input, PAGES)?;
-    let list: Vec<Value> = chosen.into_iter().map(|target| render_target(call, target)).collect();
+    let list: Vec<Value> = chosen
+        .into_iter()
+        .map(|target| render_target(call, target))
+        .collect();
     Ok(compact(json!({"ScalableTargets": list, "NextToken": next})))
 }
 
@@ -102,7 +117,10 @@ fn render_target(call: &Call<'_>, target: &ScalableTarget) -> Value {
 
 fn policies(call: &mut Call<'_>) -> Answer {
     let in_ecs = in_ecs(call)?;
-    let (id, names) = (call.input.text("ResourceId"), call.input.texts("PolicyNames"));
+    let (id, names) = (
+        call.input.text("ResourceId"),
+        call.input.texts("PolicyNames"),
+    );
     let chosen = call.here().scaling_policies.iter().filter(|policy| {
         in_ecs
             && id.is_none_or(|id| policy.resource_id == id)
@@ -175,7 +193,9 @@ fn activities(call: &mut Call<'_>) -> Answer {
             })
         })
         .collect();
-    Ok(compact(json!({"ScalingActivities": list, "NextToken": next})))
+    Ok(compact(
+        json!({"ScalingActivities": list, "NextToken": next}),
+    ))
 }
 
 fn register_needs(call: &Call<'_>) -> Vec<Need> {
@@ -184,7 +204,10 @@ fn register_needs(call: &Call<'_>) -> Vec<Need> {
         Some(target) => target.arn.clone(),
         None => call.arn("application-autoscaling", "scalable-target/*"),
     };
-    vec![Need::on("application-autoscaling:RegisterScalableTarget", arn)]
+    vec![Need::on(
+        "application-autoscaling:RegisterScalableTarget",
+        arn,
+    )]
 }
 
 fn register(call: &mut Call<'_>) -> Answer {
@@ -198,11 +221,16 @@ fn register(call: &mut Call<'_>) -> Answer {
             .map_err(|_| invalid(format!("{name} must be greater than or equal to 0"))),
     };
     let change = ScalableTargetChange {
-        resource_id: call.input.required("ResourceId", "ValidationException")?.to_owned(),
+        resource_id: call
+            .input
+            .required("ResourceId", "ValidationException")?
+            .to_owned(),
         min_capacity: capacity("MinCapacity")?,
         max_capacity: capacity("MaxCapacity")?,
     };
     let (account, region) = (call.caller.account.as_str(), call.region);
-    let target = call.world.register_scalable_target(account, region, &change)?;
+    let target = call
+        .world
+        .register_scalable_target(account, region, &change)?;
     Ok(json!({"ScalableTargetARN": target.arn}))
 }

@@ -12,11 +12,21 @@ const fn reads(
     needs: fn(&Call<'_>) -> Vec<Need>,
     run: fn(&mut Call<'_>) -> Answer,
 ) -> Operation {
-    Operation { service: "cloudformation", name, effect: Effect::Reads, needs, run }
+    Operation {
+        service: "cloudformation",
+        name,
+        effect: Effect::Reads,
+        needs,
+        run,
+    }
 }
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    reads("DescribeStacks", |call| on_stack(call, "cloudformation:DescribeStacks"), stacks),
+    reads(
+        "DescribeStacks",
+        |call| on_stack(call, "cloudformation:DescribeStacks"),
+        stacks,
+    ),
     reads(
         "DescribeStackResources",
         |call| on_stack(call, "cloudformation:DescribeStackResources"),
@@ -27,7 +37,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         |call| on_stack(call, "cloudformation:ListStackResources"),
         list_resources,
     ),
-    reads("DescribeStackEvents", |call| on_stack(call, "cloudformation:DescribeStackEvents"), events),
+    reads(
+        "DescribeStackEvents",
+        |call| on_stack(call, "cloudformation:DescribeStackEvents"),
+        events,
+    ),
 ];
 
 const PAGES: Paging = Paging {
@@ -49,9 +63,14 @@ fn on_stack(call: &Call<'_>, action: &'static str) -> Vec<Need> {
 
 fn stack<'a>(call: &'a Call<'_>, name: &str) -> Result<&'a Stack, ApiError> {
     let mut stacks = call.here().stacks.values();
-    stacks.find(|stack| stack.name == name || stack.id == name).ok_or_else(|| {
-        ApiError::invalid("ValidationError", format!("Stack with id {name} does not exist"))
-    })
+    stacks
+        .find(|stack| stack.name == name || stack.id == name)
+        .ok_or_else(|| {
+            ApiError::invalid(
+                "ValidationError",
+                format!("Stack with id {name} does not exist"),
+            )
+        })
 }
 
 fn stacks(call: &mut Call<'_>) -> Answer {
@@ -84,13 +103,21 @@ fn resources(call: &mut Call<'_>) -> Answer {
     let logical = call.input.text("LogicalResourceId");
     let physical = call.input.text("PhysicalResourceId");
     let owns = |stack: &Stack| {
-        stack.resources.iter().any(|one| Some(one.physical_id.as_str()) == physical)
+        stack
+            .resources
+            .iter()
+            .any(|one| Some(one.physical_id.as_str()) == physical)
     };
     let stack = match (call.input.text("StackName"), physical) {
         (Some(name), _) => stack(call, name)?,
-        (None, Some(id)) => call.here().stacks.values().find(|stack| owns(stack)).ok_or_else(|| {
-            ApiError::invalid("ValidationError", format!("Stack for {id} does not exist"))
-        })?,
+        (None, Some(id)) => call
+            .here()
+            .stacks
+            .values()
+            .find(|stack| owns(stack))
+            .ok_or_else(|| {
+                ApiError::invalid("ValidationError", format!("Stack for {id} does not exist"))
+            })?,
         (None, None) => {
             return Err(ApiError::invalid(
                 "ValidationError",
@@ -98,7 +125,10 @@ fn resources(call: &mut Call<'_>) -> Answer {
             ));
         }
     };
-    let chosen = stack.resources.iter().filter(|one| logical.is_none_or(|id| one.logical_id == id));
+    let chosen = stack
+        .resources
+        .iter()
+        .filter(|one| logical.is_none_or(|id| one.logical_id == id));
     let list: Vec<Value> = chosen.map(|one| resource(stack, one)).collect();
     Ok(compact(json!({"StackResources": list})))
 }
@@ -132,7 +162,9 @@ fn list_resources(call: &mut Call<'_>) -> Answer {
             })
         })
         .collect();
-    Ok(compact(json!({"StackResourceSummaries": list, "NextToken": next})))
+    Ok(compact(
+        json!({"StackResourceSummaries": list, "NextToken": next}),
+    ))
 }
 
 fn events(call: &mut Call<'_>) -> Answer {

@@ -44,7 +44,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
         effect: Effect::Reads,
         needs: |_| everything("cloudwatch:GetMetricStatistics"),
         run: |call| {
-            Ok(json!({"Label": call.input.text("MetricName").unwrap_or_default(), "Datapoints": []}))
+            Ok(
+                json!({"Label": call.input.text("MetricName").unwrap_or_default(), "Datapoints": []}),
+            )
         },
     },
 ];

@@ -15,7 +15,13 @@ const fn reads(
     needs: fn(&Call<'_>) -> Vec<Need>,
     run: fn(&mut Call<'_>) -> Answer,
 ) -> Operation {
-    Operation { service: "ec2", name, effect: Effect::Reads, needs, run }
+    Operation {
+        service: "ec2",
+        name,
+        effect: Effect::Reads,
+        needs,
+        run,
+    }
 }
 
 const fn mutates(
@@ -23,14 +29,32 @@ const fn mutates(
     needs: fn(&Call<'_>) -> Vec<Need>,
     run: fn(&mut Call<'_>) -> Answer,
 ) -> Operation {
-    Operation { service: "ec2", name, effect: Effect::Mutates, needs, run }
+    Operation {
+        service: "ec2",
+        name,
+        effect: Effect::Mutates,
+        needs,
+        run,
+    }
 }
 
 pub(super) const OPERATIONS: &[Operation] = &[
     reads("DescribeVpcs", |_| everything("ec2:DescribeVpcs"), vpcs),
-    reads("DescribeVpcAttribute", |_| everything("ec2:DescribeVpcAttribute"), vpc_attribute),
-    reads("DescribeSubnets", |_| everything("ec2:DescribeSubnets"), subnets),
-    reads("DescribeRouteTables", |_| everything("ec2:DescribeRouteTables"), route_tables),
+    reads(
+        "DescribeVpcAttribute",
+        |_| everything("ec2:DescribeVpcAttribute"),
+        vpc_attribute,
+    ),
+    reads(
+        "DescribeSubnets",
+        |_| everything("ec2:DescribeSubnets"),
+        subnets,
+    ),
+    reads(
+        "DescribeRouteTables",
+        |_| everything("ec2:DescribeRouteTables"),
+        route_tables,
+    ),
     reads(
         "DescribeSecurityGroups",
         |_| everything("ec2:DescribeSecurityGroups"),
@@ -41,9 +65,21 @@ pub(super) const OPERATIONS: &[Operation] = &[
         |_| everything("ec2:DescribeSecurityGroupRules"),
         ec2_rules::security_group_rules,
     ),
-    reads("DescribeNetworkAcls", |_| everything("ec2:DescribeNetworkAcls"), network_acls),
-    reads("DescribeVpcEndpoints", |_| everything("ec2:DescribeVpcEndpoints"), vpc_endpoints),
-    reads("DescribeNatGateways", |_| everything("ec2:DescribeNatGateways"), nat_gateways),
+    reads(
+        "DescribeNetworkAcls",
+        |_| everything("ec2:DescribeNetworkAcls"),
+        network_acls,
+    ),
+    reads(
+        "DescribeVpcEndpoints",
+        |_| everything("ec2:DescribeVpcEndpoints"),
+        vpc_endpoints,
+    ),
+    reads(
+        "DescribeNatGateways",
+        |_| everything("ec2:DescribeNatGateways"),
+        nat_gateways,
+    ),
     reads(
         "DescribeInternetGateways",
         |_| everything("ec2:DescribeInternetGateways"),
@@ -74,8 +110,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
         |call| ec2_rules::needs(call, "ec2:RevokeSecurityGroupEgress"),
         ec2_rules::revoke_egress,
     ),
-    mutates("CreateRoute", |call| on_route_table(call, "ec2:CreateRoute"), create_route),
-    mutates("ReplaceRoute", |call| on_route_table(call, "ec2:ReplaceRoute"), replace_route),
+    mutates(
+        "CreateRoute",
+        |call| on_route_table(call, "ec2:CreateRoute"),
+        create_route,
+    ),
+    mutates(
+        "ReplaceRoute",
+        |call| on_route_table(call, "ec2:ReplaceRoute"),
+        replace_route,
+    ),
 ];
 
 const PAGES: Paging = Paging {
@@ -108,7 +152,11 @@ pub(super) fn describe<'a, T: 'a>(
     let mut seen: Vec<&str> = Vec::new();
     for one in all {
         let facts = facts(one);
-        let id = facts.first().and_then(|(_, values)| values.first()).copied().unwrap_or_default();
+        let id = facts
+            .first()
+            .and_then(|(_, values)| values.first())
+            .copied()
+            .unwrap_or_default();
         if !wanted.is_empty() && !wanted.contains(&id) {
             continue;
         }
@@ -134,7 +182,10 @@ pub(super) fn describe<'a, T: 'a>(
         }
     }
     if let Some(id) = wanted.iter().find(|id| !seen.contains(id)) {
-        return Err(ApiError::invalid(missing, format!("The {noun} '{id}' does not exist")));
+        return Err(ApiError::invalid(
+            missing,
+            format!("The {noun} '{id}' does not exist"),
+        ));
     }
     let (chosen, next) = page(chosen, call.input, PAGES)?;
     let list: Vec<Value> = chosen.into_iter().map(render).collect();
@@ -142,7 +193,11 @@ pub(super) fn describe<'a, T: 'a>(
 }
 
 fn name_tag(name: &str) -> Value {
-    if name.is_empty() { json!([]) } else { json!([{"key": "Name", "value": name}]) }
+    if name.is_empty() {
+        json!([])
+    } else {
+        json!([{"key": "Name", "value": name}])
+    }
 }
 
 fn vpcs(call: &mut Call<'_>) -> Answer {
@@ -189,14 +244,20 @@ fn suffix(id: &str) -> &str {
 fn vpc_attribute(call: &mut Call<'_>) -> Answer {
     let id = call.input.required("VpcId", "MissingParameter")?;
     let vpc = call.here().vpcs.get(id).ok_or_else(|| {
-        ApiError::invalid("InvalidVpcID.NotFound", format!("The vpc ID '{id}' does not exist"))
+        ApiError::invalid(
+            "InvalidVpcID.NotFound",
+            format!("The vpc ID '{id}' does not exist"),
+        )
     })?;
     let (name, value) = match call.input.text("Attribute") {
         Some("enableDnsSupport") => ("enableDnsSupport", vpc.dns_support),
         Some("enableDnsHostnames") => ("enableDnsHostnames", vpc.dns_hostnames),
         Some("enableNetworkAddressUsageMetrics") => ("enableNetworkAddressUsageMetrics", false),
         Some(_) | None => {
-            return Err(ApiError::invalid("InvalidParameterValue", "The attribute is not valid"));
+            return Err(ApiError::invalid(
+                "InvalidParameterValue",
+                "The attribute is not valid",
+            ));
         }
     };
     Ok(json!({"vpcId": id, name: {"value": value}}))
@@ -248,27 +309,41 @@ fn route_tables(call: &mut Call<'_>) -> Answer {
     let owner = call.caller.account.as_str();
     let here = call.here();
     let associated = |table: &RouteTable| -> Vec<&str> {
-        let subnets = here.subnets.values().filter(|subnet| subnet.route_table == table.id);
+        let subnets = here
+            .subnets
+            .values()
+            .filter(|subnet| subnet.route_table == table.id);
         subnets.map(|subnet| subnet.id.as_str()).collect()
     };
     describe(
         call,
         here.route_tables.values(),
         "routeTableSet",
-        ("RouteTableId", "InvalidRouteTableID.NotFound", "routeTable ID"),
+        (
+            "RouteTableId",
+            "InvalidRouteTableID.NotFound",
+            "routeTable ID",
+        ),
         |table: &RouteTable| {
             vec![
                 ("route-table-id", vec![&table.id]),
                 ("vpc-id", vec![&table.vpc]),
                 ("association.subnet-id", associated(table)),
-                ("association.main", vec![if table.main { "true" } else { "false" }]),
+                (
+                    "association.main",
+                    vec![if table.main { "true" } else { "false" }],
+                ),
                 ("association.route-table-id", vec![&table.id]),
                 ("tag:Name", vec![&table.name]),
             ]
         },
         |table| {
             // The main table applies to subnets without an association of their own.
-            let explicit = if table.main { Vec::new() } else { associated(table) };
+            let explicit = if table.main {
+                Vec::new()
+            } else {
+                associated(table)
+            };
             let mut associations: Vec<Value> = explicit
                 .into_iter()
                 .map(|subnet| {
@@ -339,7 +414,11 @@ fn network_acls(call: &mut Call<'_>) -> Answer {
         call,
         here.vpcs.values(),
         "networkAclSet",
-        ("NetworkAclId", "InvalidNetworkAclID.NotFound", "networkAcl ID"),
+        (
+            "NetworkAclId",
+            "InvalidNetworkAclID.NotFound",
+            "networkAcl ID",
+        ),
         |vpc: &Vpc| {
             vec![
                 ("vpc-id", vec![&vpc.id]),
@@ -384,7 +463,11 @@ fn vpc_endpoints(call: &mut Call<'_>) -> Answer {
         call,
         call.here().vpc_endpoints.values(),
         "vpcEndpointSet",
-        ("VpcEndpointId", "InvalidVpcEndpointId.NotFound", "Vpc Endpoint Id"),
+        (
+            "VpcEndpointId",
+            "InvalidVpcEndpointId.NotFound",
+            "Vpc Endpoint Id",
+        ),
         |endpoint: &VpcEndpoint| {
             vec![
                 ("vpc-endpoint-id", vec![&endpoint.id]),
@@ -395,7 +478,10 @@ fn vpc_endpoints(call: &mut Call<'_>) -> Answer {
             ]
         },
         |endpoint| {
-            let groups = endpoint.security_groups.iter().map(|id| json!({"groupId": id}));
+            let groups = endpoint
+                .security_groups
+                .iter()
+                .map(|id| json!({"groupId": id}));
             json!({
                 "vpcEndpointId": endpoint.id,
                 "vpcEndpointType": endpoint.endpoint_type.as_str(),
@@ -453,7 +539,11 @@ fn internet_gateways(call: &mut Call<'_>) -> Answer {
         call,
         call.here().internet_gateways.values(),
         "internetGatewaySet",
-        ("InternetGatewayId", "InvalidInternetGatewayID.NotFound", "internetGateway ID"),
+        (
+            "InternetGatewayId",
+            "InvalidInternetGatewayID.NotFound",
+            "internetGateway ID",
+        ),
         |gateway| {
             vec![
                 ("internet-gateway-id", vec![gateway.id.as_str()]),
@@ -477,36 +567,64 @@ fn network_interfaces(call: &mut Call<'_>) -> Answer {
     let owner = call.caller.account.as_str();
     let here = call.here();
     let attached = |task: &&Task| {
-        task.attachment.as_ref().is_some_and(|attachment| attachment.status != "DELETED")
+        task.attachment
+            .as_ref()
+            .is_some_and(|attachment| attachment.status != "DELETED")
     };
-    let tasks = here.services.values().flat_map(|service| &service.tasks).filter(attached);
+    let tasks = here
+        .services
+        .values()
+        .flat_map(|service| &service.tasks)
+        .filter(attached);
     describe(
         call,
         tasks,
         "networkInterfaceSet",
-        ("NetworkInterfaceId", "InvalidNetworkInterfaceID.NotFound", "networkInterface ID"),
+        (
+            "NetworkInterfaceId",
+            "InvalidNetworkInterfaceID.NotFound",
+            "networkInterface ID",
+        ),
         |task: &Task| {
-            let Some(attachment) = &task.attachment else { return Vec::new() };
+            let Some(attachment) = &task.attachment else {
+                return Vec::new();
+            };
             vec![
-                ("network-interface-id", vec![attachment.network_interface.as_str()]),
+                (
+                    "network-interface-id",
+                    vec![attachment.network_interface.as_str()],
+                ),
                 ("subnet-id", vec![&attachment.subnet]),
                 ("vpc-id", vec![vpc_of(here, &attachment.subnet)]),
                 ("private-ip-address", vec![&attachment.private_ip]),
                 ("addresses.private-ip-address", vec![&attachment.private_ip]),
-                ("group-id", attachment.security_groups.iter().map(String::as_str).collect()),
+                (
+                    "group-id",
+                    attachment
+                        .security_groups
+                        .iter()
+                        .map(String::as_str)
+                        .collect(),
+                ),
                 ("availability-zone", vec![&task.availability_zone]),
                 ("status", vec!["in-use"]),
             ]
         },
         |task| {
-            let Some(attachment) = &task.attachment else { return Value::Null };
+            let Some(attachment) = &task.attachment else {
+                return Value::Null;
+            };
             let groups = attachment.security_groups.iter().map(|id| {
-                let name = here.security_groups.get(id).map(|group| group.name.as_str());
+                let name = here
+                    .security_groups
+                    .get(id)
+                    .map(|group| group.name.as_str());
                 json!({"groupId": id, "groupName": name})
             });
-            let public = attachment.public_ip.as_ref().map(|ip| {
-                json!({"publicIp": ip, "ipOwnerId": "amazon"})
-            });
+            let public = attachment
+                .public_ip
+                .as_ref()
+                .map(|ip| json!({"publicIp": ip, "ipOwnerId": "amazon"}));
             json!({
                 "networkInterfaceId": attachment.network_interface,
                 "subnetId": attachment.subnet,
@@ -532,12 +650,18 @@ fn network_interfaces(call: &mut Call<'_>) -> Answer {
 }
 
 fn vpc_of<'a>(here: &'a Region, subnet: &str) -> &'a str {
-    here.subnets.get(subnet).map(|subnet| subnet.vpc.as_str()).unwrap_or_default()
+    here.subnets
+        .get(subnet)
+        .map(|subnet| subnet.vpc.as_str())
+        .unwrap_or_default()
 }
 
 fn on_route_table(call: &Call<'_>, action: &'static str) -> Vec<Need> {
     let table = call.input.text("RouteTableId").unwrap_or("*");
-    vec![Need::on(action, call.arn("ec2", &format!("route-table/{table}")))]
+    vec![Need::on(
+        action,
+        call.arn("ec2", &format!("route-table/{table}")),
+    )]
 }
 
 fn create_route(call: &mut Call<'_>) -> Answer {
@@ -563,6 +687,7 @@ fn set_route(call: &mut Call<'_>, change: RouteChange) -> Answer {
         }
     };
     let (account, region) = (call.caller.account.as_str(), call.region);
-    call.world.set_route(account, region, table, destination, target, change)?;
+    call.world
+        .set_route(account, region, table, destination, target, change)?;
     Ok(json!({"return": true}))
 }

@@ -45,7 +45,11 @@ pub(super) fn security_groups(call: &mut Call<'_>) -> Answer {
 }
 
 fn others(permissions: &[Permission]) -> Vec<&str> {
-    permissions.iter().flat_map(|permission| &permission.groups).map(String::as_str).collect()
+    permissions
+        .iter()
+        .flat_map(|permission| &permission.groups)
+        .map(String::as_str)
+        .collect()
 }
 
 /// AWS groups the rules that share protocol and ports into one permission.
@@ -54,13 +58,18 @@ fn permissions(permissions: &[Permission], owner: &str) -> Value {
     for permission in permissions {
         let same = merged.iter_mut().find(|one| {
             (&one.protocol, one.from_port, one.to_port)
-                == (&permission.protocol, permission.from_port, permission.to_port)
+                == (
+                    &permission.protocol,
+                    permission.from_port,
+                    permission.to_port,
+                )
         });
         match same {
             Some(one) => {
                 one.ip_ranges.extend(permission.ip_ranges.iter().cloned());
                 one.groups.extend(permission.groups.iter().cloned());
-                one.prefix_lists.extend(permission.prefix_lists.iter().cloned());
+                one.prefix_lists
+                    .extend(permission.prefix_lists.iter().cloned());
             }
             None => merged.push(permission.clone()),
         }
@@ -72,9 +81,14 @@ fn permissions(permissions: &[Permission], owner: &str) -> Value {
                 .ip_ranges
                 .iter()
                 .map(|range| json!({"cidrIp": range.cidr, "description": range.description}));
-            let groups =
-                permission.groups.iter().map(|id| json!({"userId": owner, "groupId": id}));
-            let lists = permission.prefix_lists.iter().map(|id| json!({"prefixListId": id}));
+            let groups = permission
+                .groups
+                .iter()
+                .map(|id| json!({"userId": owner, "groupId": id}));
+            let lists = permission
+                .prefix_lists
+                .iter()
+                .map(|id| json!({"prefixListId": id}));
             json!({
                 "ipProtocol": permission.protocol,
                 "fromPort": permission.from_port,
@@ -98,13 +112,27 @@ struct Rule {
 
 pub(super) fn security_group_rules(call: &mut Call<'_>) -> Answer {
     let owner = call.caller.account.as_str();
-    let rules: Vec<Rule> = call.here().security_groups.values().flat_map(rules_of).collect();
+    let rules: Vec<Rule> = call
+        .here()
+        .security_groups
+        .values()
+        .flat_map(rules_of)
+        .collect();
     describe(
         call,
         rules.iter(),
         "securityGroupRuleSet",
-        ("SecurityGroupRuleId", "InvalidSecurityGroupRuleId.NotFound", "security group rule ID"),
-        |rule: &Rule| vec![("security-group-rule-id", vec![&rule.id]), ("group-id", vec![&rule.group])],
+        (
+            "SecurityGroupRuleId",
+            "InvalidSecurityGroupRuleId.NotFound",
+            "security group rule ID",
+        ),
+        |rule: &Rule| {
+            vec![
+                ("security-group-rule-id", vec![&rule.id]),
+                ("group-id", vec![&rule.group]),
+            ]
+        },
         |rule| render_rule(rule, owner),
     )
 }
@@ -122,11 +150,23 @@ fn rule(group: &str, egress: bool, permission: Permission) -> Rule {
     // Rule ids are derived, so that they are the same each time.
     let digest = Sha256::digest(format!("{group}{egress}{permission:?}"));
     let id = format!("sgr-0{}", hex::encode(digest).get(..16).unwrap_or_default());
-    Rule { id, group: group.to_owned(), egress, permission }
+    Rule {
+        id,
+        group: group.to_owned(),
+        egress,
+        permission,
+    }
 }
 
 fn render_rule(rule: &Rule, owner: &str) -> Value {
-    let Permission { protocol, from_port, to_port, ip_ranges, groups, prefix_lists } = &rule.permission;
+    let Permission {
+        protocol,
+        from_port,
+        to_port,
+        ip_ranges,
+        groups,
+        prefix_lists,
+    } = &rule.permission;
     let range = ip_ranges.first();
     json!({
         "securityGroupRuleId": rule.id,
@@ -156,20 +196,23 @@ fn singles(permission: &Permission) -> Vec<Permission> {
         ip_ranges: vec![range.clone()],
         ..bare.clone()
     });
-    let groups = permission
-        .groups
-        .iter()
-        .map(|group| Permission { groups: vec![group.clone()], ..bare.clone() });
-    let lists = permission
-        .prefix_lists
-        .iter()
-        .map(|list| Permission { prefix_lists: vec![list.clone()], ..bare.clone() });
+    let groups = permission.groups.iter().map(|group| Permission {
+        groups: vec![group.clone()],
+        ..bare.clone()
+    });
+    let lists = permission.prefix_lists.iter().map(|list| Permission {
+        prefix_lists: vec![list.clone()],
+        ..bare.clone()
+    });
     ranges.chain(groups).chain(lists).collect()
 }
 
 pub(super) fn needs(call: &Call<'_>, action: &'static str) -> Vec<Need> {
     let group = call.input.text("GroupId").unwrap_or("*");
-    vec![Need::on(action, call.arn("ec2", &format!("security-group/{group}")))]
+    vec![Need::on(
+        action,
+        call.arn("ec2", &format!("security-group/{group}")),
+    )]
 }
 
 pub(super) fn authorize_ingress(call: &mut Call<'_>) -> Answer {
@@ -191,14 +234,17 @@ pub(super) fn revoke_egress(call: &mut Call<'_>) -> Answer {
 fn authorize(call: &mut Call<'_>, direction: IngressOrEgress) -> Answer {
     let (group, wanted) = (group_id(call)?.to_owned(), wanted(call.input)?);
     let (account, region) = (call.caller.account.as_str(), call.region);
-    call.world.authorize_security_group(account, region, &group, direction, &wanted)?;
+    call.world
+        .authorize_security_group(account, region, &group, direction, &wanted)?;
     let egress = direction == IngressOrEgress::Egress;
     let rules: Vec<Value> = wanted
         .iter()
         .flat_map(singles)
         .map(|permission| render_rule(&rule(&group, egress, permission), account))
         .collect();
-    Ok(super::compact(json!({"return": true, "securityGroupRuleSet": rules})))
+    Ok(super::compact(
+        json!({"return": true, "securityGroupRuleSet": rules}),
+    ))
 }
 
 fn revoke(call: &mut Call<'_>, direction: IngressOrEgress) -> Answer {
@@ -208,7 +254,12 @@ fn revoke(call: &mut Call<'_>, direction: IngressOrEgress) -> Answer {
         wanted(call.input)?
     } else {
         let egress = direction == IngressOrEgress::Egress;
-        let rules = call.here().security_groups.get(&group).map(rules_of).unwrap_or_default();
+        let rules = call
+            .here()
+            .security_groups
+            .get(&group)
+            .map(rules_of)
+            .unwrap_or_default();
         let chosen = rules
             .into_iter()
             .filter(|rule| rule.egress == egress && ids.contains(&rule.id.as_str()))
@@ -223,7 +274,8 @@ fn revoke(call: &mut Call<'_>, direction: IngressOrEgress) -> Answer {
         chosen
     };
     let (account, region) = (call.caller.account.as_str(), call.region);
-    call.world.revoke_security_group(account, region, &group, direction, &wanted)?;
+    call.world
+        .revoke_security_group(account, region, &group, direction, &wanted)?;
     Ok(json!({"return": true}))
 }
 
@@ -234,7 +286,9 @@ fn group_id<'a>(call: &Call<'a>) -> Result<&'a str, ApiError> {
 /// The permissions of the request, in either of the forms that the API takes.
 fn wanted(input: &Input) -> Result<Vec<Permission>, ApiError> {
     let port = |input: &Input, name: &str| {
-        input.integer(name).and_then(|port| i32::try_from(port).ok())
+        input
+            .integer(name)
+            .and_then(|port| i32::try_from(port).ok())
     };
     let described = |one: &Input| one.text("Description").map(str::to_owned);
     let mut list: Vec<Permission> = input
@@ -249,7 +303,10 @@ fn wanted(input: &Input) -> Result<Vec<Permission>, ApiError> {
                 .iter()
                 .filter_map(|range| {
                     let description = described(range);
-                    Some(IpRange { cidr: range.text("CidrIp")?.to_owned(), description })
+                    Some(IpRange {
+                        cidr: range.text("CidrIp")?.to_owned(),
+                        description,
+                    })
                 })
                 .collect(),
             groups: one
@@ -269,7 +326,10 @@ fn wanted(input: &Input) -> Result<Vec<Permission>, ApiError> {
             protocol: input.text("IpProtocol").unwrap_or("-1").to_owned(),
             from_port: port(input, "FromPort"),
             to_port: port(input, "ToPort"),
-            ip_ranges: vec![IpRange { cidr: cidr.to_owned(), description: None }],
+            ip_ranges: vec![IpRange {
+                cidr: cidr.to_owned(),
+                description: None,
+            }],
             groups: Vec::new(),
             prefix_lists: Vec::new(),
         });

@@ -12,15 +12,37 @@ const fn reads(
     needs: fn(&Call<'_>) -> Vec<Need>,
     run: fn(&mut Call<'_>) -> Answer,
 ) -> Operation {
-    Operation { service: "ecr", name, effect: Effect::Reads, needs, run }
+    Operation {
+        service: "ecr",
+        name,
+        effect: Effect::Reads,
+        needs,
+        run,
+    }
 }
 
 pub(super) const OPERATIONS: &[Operation] = &[
     reads("DescribeRepositories", repositories_needs, repositories),
-    reads("DescribeImages", |call| on_repository(call, "ecr:DescribeImages"), images),
-    reads("ListImages", |call| on_repository(call, "ecr:ListImages"), list_images),
-    reads("GetRepositoryPolicy", |call| on_repository(call, "ecr:GetRepositoryPolicy"), policy),
-    reads("GetLifecyclePolicy", |call| on_repository(call, "ecr:GetLifecyclePolicy"), lifecycle),
+    reads(
+        "DescribeImages",
+        |call| on_repository(call, "ecr:DescribeImages"),
+        images,
+    ),
+    reads(
+        "ListImages",
+        |call| on_repository(call, "ecr:ListImages"),
+        list_images,
+    ),
+    reads(
+        "GetRepositoryPolicy",
+        |call| on_repository(call, "ecr:GetRepositoryPolicy"),
+        policy,
+    ),
+    reads(
+        "GetLifecyclePolicy",
+        |call| on_repository(call, "ecr:GetLifecyclePolicy"),
+        lifecycle,
+    ),
 ];
 
 const PAGES: Paging = Paging {
@@ -33,7 +55,10 @@ const PAGES: Paging = Paging {
 
 fn on_repository(call: &Call<'_>, action: &'static str) -> Vec<Need> {
     let name = call.input.text("repositoryName").unwrap_or("*");
-    vec![Need::on(action, call.arn("ecr", &format!("repository/{name}")))]
+    vec![Need::on(
+        action,
+        call.arn("ecr", &format!("repository/{name}")),
+    )]
 }
 
 fn repositories_needs(call: &Call<'_>) -> Vec<Need> {
@@ -59,8 +84,13 @@ fn missing(call: &Call<'_>, name: &str) -> ApiError {
 }
 
 fn repository<'a>(call: &'a Call<'_>) -> Result<&'a Repository, ApiError> {
-    let name = call.input.required("repositoryName", "InvalidParameterException")?;
-    let own = call.input.text("registryId").is_none_or(|id| id == call.caller.account);
+    let name = call
+        .input
+        .required("repositoryName", "InvalidParameterException")?;
+    let own = call
+        .input
+        .text("registryId")
+        .is_none_or(|id| id == call.caller.account);
     let found = call.here().repositories.get(name).filter(|_| own);
     found.ok_or_else(|| missing(call, name))
 }
@@ -139,13 +169,20 @@ fn images(call: &mut Call<'_>) -> Answer {
 }
 
 fn is(image: &Image, id: &Input) -> bool {
-    let digest = id.text("imageDigest").is_none_or(|digest| digest == image.digest);
-    let tag = id.text("imageTag").is_none_or(|tag| image.tags.iter().any(|own| own == tag));
+    let digest = id
+        .text("imageDigest")
+        .is_none_or(|digest| digest == image.digest);
+    let tag = id
+        .text("imageTag")
+        .is_none_or(|tag| image.tags.iter().any(|own| own == tag));
     digest && tag
 }
 
 fn no_image(call: &Call<'_>, repository: &Repository, id: &Input) -> ApiError {
-    let quoted = |name: &str| id.text(name).map_or("null".to_owned(), |text| format!("'{text}'"));
+    let quoted = |name: &str| {
+        id.text(name)
+            .map_or("null".to_owned(), |text| format!("'{text}'"))
+    };
     ApiError::invalid(
         "ImageNotFoundException",
         format!(
@@ -162,7 +199,11 @@ fn no_image(call: &Call<'_>, repository: &Repository, id: &Input) -> ApiError {
 fn list_images(call: &mut Call<'_>) -> Answer {
     let images = repository(call)?.images.values();
     let ids = images.flat_map(|image| {
-        let tags = image.tags.iter().map(Some).chain(image.tags.is_empty().then_some(None));
+        let tags = image
+            .tags
+            .iter()
+            .map(Some)
+            .chain(image.tags.is_empty().then_some(None));
         tags.map(|tag| json!({"imageDigest": image.digest, "imageTag": tag}))
     });
     let (ids, next) = page(ids, call.input, PAGES)?;

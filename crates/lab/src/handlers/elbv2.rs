@@ -7,20 +7,47 @@ use serde_json::{Value, json};
 use super::page::{Paging, page};
 use super::{Answer, Call, Effect, Need, Operation, compact, everything, iso};
 use crate::wire::ApiError;
-use crate::world::{HealthCheckChange, HealthCheckPort, Listener, ListenerRule, LoadBalancer, TargetGroup, TargetType};
+use crate::world::{
+    HealthCheckChange, HealthCheckPort, Listener, ListenerRule, LoadBalancer, TargetGroup,
+    TargetType,
+};
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    reads("DescribeLoadBalancers", |_| everything("elasticloadbalancing:DescribeLoadBalancers"), load_balancers),
-    reads("DescribeListeners", |_| everything("elasticloadbalancing:DescribeListeners"), listeners),
-    reads("DescribeRules", |_| everything("elasticloadbalancing:DescribeRules"), rules),
-    reads("DescribeTargetGroups", |_| everything("elasticloadbalancing:DescribeTargetGroups"), target_groups),
+    reads(
+        "DescribeLoadBalancers",
+        |_| everything("elasticloadbalancing:DescribeLoadBalancers"),
+        load_balancers,
+    ),
+    reads(
+        "DescribeListeners",
+        |_| everything("elasticloadbalancing:DescribeListeners"),
+        listeners,
+    ),
+    reads(
+        "DescribeRules",
+        |_| everything("elasticloadbalancing:DescribeRules"),
+        rules,
+    ),
+    reads(
+        "DescribeTargetGroups",
+        |_| everything("elasticloadbalancing:DescribeTargetGroups"),
+        target_groups,
+    ),
     reads(
         "DescribeTargetGroupAttributes",
         |_| everything("elasticloadbalancing:DescribeTargetGroupAttributes"),
         attributes,
     ),
-    reads("DescribeTargetHealth", |_| everything("elasticloadbalancing:DescribeTargetHealth"), target_health),
-    reads("DescribeTags", |_| everything("elasticloadbalancing:DescribeTags"), tags),
+    reads(
+        "DescribeTargetHealth",
+        |_| everything("elasticloadbalancing:DescribeTargetHealth"),
+        target_health,
+    ),
+    reads(
+        "DescribeTags",
+        |_| everything("elasticloadbalancing:DescribeTags"),
+        tags,
+    ),
     mutates(
         "ModifyTargetGroup",
         |call| on_target_group(call, "elasticloadbalancing:ModifyTargetGroup"),
@@ -38,7 +65,13 @@ const fn reads(
     needs: fn(&Call<'_>) -> Vec<Need>,
     run: fn(&mut Call<'_>) -> Answer,
 ) -> Operation {
-    Operation { service: "elasticloadbalancing", name, effect: Effect::Reads, needs, run }
+    Operation {
+        service: "elasticloadbalancing",
+        name,
+        effect: Effect::Reads,
+        needs,
+        run,
+    }
 }
 
 const fn mutates(
@@ -46,7 +79,13 @@ const fn mutates(
     needs: fn(&Call<'_>) -> Vec<Need>,
     run: fn(&mut Call<'_>) -> Answer,
 ) -> Operation {
-    Operation { service: "elasticloadbalancing", name, effect: Effect::Mutates, needs, run }
+    Operation {
+        service: "elasticloadbalancing",
+        name,
+        effect: Effect::Mutates,
+        needs,
+        run,
+    }
 }
 
 const PAGES: Paging = Paging {
@@ -58,17 +97,26 @@ const PAGES: Paging = Paging {
 };
 
 fn on_target_group(call: &Call<'_>, action: &'static str) -> Vec<Need> {
-    vec![Need::on(action, call.input.text("TargetGroupArn").unwrap_or("*"))]
+    vec![Need::on(
+        action,
+        call.input.text("TargetGroupArn").unwrap_or("*"),
+    )]
 }
 
 fn missing_group(arn: &str) -> ApiError {
     let name = arn.split('/').nth(1).unwrap_or(arn);
-    ApiError::invalid("TargetGroupNotFound", format!("Target groups '{name}' not found"))
+    ApiError::invalid(
+        "TargetGroupNotFound",
+        format!("Target groups '{name}' not found"),
+    )
 }
 
 fn load_balancers(call: &mut Call<'_>) -> Answer {
     let here = call.here();
-    let (arns, names) = (call.input.texts("LoadBalancerArns"), call.input.texts("Names"));
+    let (arns, names) = (
+        call.input.texts("LoadBalancerArns"),
+        call.input.texts("Names"),
+    );
     for arn in &arns {
         if !here.load_balancers.contains_key(*arn) {
             return Err(ApiError::invalid(
@@ -78,7 +126,11 @@ fn load_balancers(call: &mut Call<'_>) -> Answer {
         }
     }
     for name in &names {
-        if !here.load_balancers.values().any(|balancer| balancer.name == *name) {
+        if !here
+            .load_balancers
+            .values()
+            .any(|balancer| balancer.name == *name)
+        {
             return Err(ApiError::invalid(
                 "LoadBalancerNotFound",
                 format!("Load balancers '[{name}]' not found"),
@@ -90,13 +142,20 @@ fn load_balancers(call: &mut Call<'_>) -> Answer {
             && (names.is_empty() || names.contains(&balancer.name.as_str()))
     });
     let (chosen, next) = page(chosen, call.input, PAGES)?;
-    let list: Vec<Value> = chosen.into_iter().map(|balancer| load_balancer(call, balancer)).collect();
+    let list: Vec<Value> = chosen
+        .into_iter()
+        .map(|balancer| load_balancer(call, balancer))
+        .collect();
     Ok(compact(json!({"LoadBalancers": list, "NextMarker": next})))
 }
 
 fn load_balancer(call: &Call<'_>, balancer: &LoadBalancer) -> Value {
     let zones = balancer.subnets.iter().map(|subnet| {
-        let zone = call.here().subnets.get(subnet).map(|subnet| subnet.availability_zone.clone());
+        let zone = call
+            .here()
+            .subnets
+            .get(subnet)
+            .map(|subnet| subnet.availability_zone.clone());
         json!({"ZoneName": zone, "SubnetId": subnet, "LoadBalancerAddresses": []})
     });
     json!({
@@ -154,7 +213,10 @@ fn listeners(call: &mut Call<'_>) -> Answer {
 }
 
 fn missing_listener(arn: &str) -> ApiError {
-    ApiError::invalid("ListenerNotFound", format!("One or more listeners not found: '{arn}'"))
+    ApiError::invalid(
+        "ListenerNotFound",
+        format!("One or more listeners not found: '{arn}'"),
+    )
 }
 
 fn listener(listener: &Listener) -> Value {
@@ -222,7 +284,10 @@ fn rule(rule: &ListenerRule) -> Value {
 
 fn target_groups(call: &mut Call<'_>) -> Answer {
     let here = call.here();
-    let (arns, names) = (call.input.texts("TargetGroupArns"), call.input.texts("Names"));
+    let (arns, names) = (
+        call.input.texts("TargetGroupArns"),
+        call.input.texts("Names"),
+    );
     let balancer = call.input.text("LoadBalancerArn");
     for arn in &arns {
         if !here.target_groups.contains_key(*arn) {
@@ -276,7 +341,10 @@ fn target_group(group: &TargetGroup) -> Value {
 
 fn find_group<'a>(call: &'a Call<'_>) -> Result<&'a TargetGroup, ApiError> {
     let arn = call.input.required("TargetGroupArn", "ValidationError")?;
-    call.here().target_groups.get(arn).ok_or_else(|| missing_group(arn))
+    call.here()
+        .target_groups
+        .get(arn)
+        .ok_or_else(|| missing_group(arn))
 }
 
 fn attributes(call: &mut Call<'_>) -> Answer {
@@ -292,7 +360,10 @@ fn attribute_list(group: &TargetGroup) -> Value {
         ("stickiness.type", "lb_cookie"),
         ("slow_start.duration_seconds", "0"),
         ("load_balancing.algorithm.type", "round_robin"),
-        ("load_balancing.cross_zone.enabled", "use_load_balancer_configuration"),
+        (
+            "load_balancing.cross_zone.enabled",
+            "use_load_balancer_configuration",
+        ),
     ]
     .into_iter()
     .map(|(key, value)| json!({"Key": key, "Value": value}))
@@ -307,7 +378,10 @@ fn target_health(call: &mut Call<'_>) -> Answer {
         .iter()
         .filter_map(|target| target.text("Id").map(str::to_owned))
         .collect();
-    let chosen = group.targets.iter().filter(|target| wanted.is_empty() || wanted.contains(&target.id));
+    let chosen = group
+        .targets
+        .iter()
+        .filter(|target| wanted.is_empty() || wanted.contains(&target.id));
     let mut list: Vec<Value> = chosen
         .map(|target| {
             json!({
@@ -348,20 +422,29 @@ fn target_health(call: &mut Call<'_>) -> Answer {
 
 fn tags(call: &mut Call<'_>) -> Answer {
     let list = call.input.texts("ResourceArns").into_iter();
-    let list: Vec<Value> = list.map(|arn| json!({"ResourceArn": arn, "Tags": []})).collect();
+    let list: Vec<Value> = list
+        .map(|arn| json!({"ResourceArn": arn, "Tags": []}))
+        .collect();
     Ok(json!({"TagDescriptions": list}))
 }
 
 fn modify_target_group(call: &mut Call<'_>) -> Answer {
     let arn = find_group(call)?.arn.clone();
     let input = call.input;
-    let number = |name: &str| input.integer(name).and_then(|number| u32::try_from(number).ok());
+    let number = |name: &str| {
+        input
+            .integer(name)
+            .and_then(|number| u32::try_from(number).ok())
+    };
     let text = |name: &str| input.text(name).map(str::to_owned);
     let port = match input.text("HealthCheckPort") {
         None => None,
         Some("traffic-port") => Some(HealthCheckPort::Traffic),
         Some(port) => Some(HealthCheckPort::Fixed(port.parse().map_err(|_| {
-            ApiError::invalid("ValidationError", format!("Health check port '{port}' is not valid"))
+            ApiError::invalid(
+                "ValidationError",
+                format!("Health check port '{port}' is not valid"),
+            )
         })?)),
     };
     let change = HealthCheckChange {
@@ -375,7 +458,9 @@ fn modify_target_group(call: &mut Call<'_>) -> Answer {
         success_codes: input.nested("Matcher").text("HttpCode").map(str::to_owned),
     };
     let (account, region) = (call.caller.account.as_str(), call.region);
-    let group = call.world.modify_target_group(account, region, &arn, &change)?;
+    let group = call
+        .world
+        .modify_target_group(account, region, &arn, &change)?;
     Ok(compact(json!({"TargetGroups": [target_group(&group)]})))
 }
 
@@ -391,6 +476,8 @@ fn modify_attributes(call: &mut Call<'_>) -> Answer {
         })
         .collect();
     let (account, region) = (call.caller.account.as_str(), call.region);
-    let group = call.world.modify_target_group_attributes(account, region, &arn, &attributes)?;
+    let group = call
+        .world
+        .modify_target_group_attributes(account, region, &arn, &attributes)?;
     Ok(json!({"Attributes": attribute_list(&group)}))
 }

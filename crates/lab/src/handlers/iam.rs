@@ -16,7 +16,13 @@ const fn reads(
     needs: fn(&Call<'_>) -> Vec<Need>,
     run: fn(&mut Call<'_>) -> Answer,
 ) -> Operation {
-    Operation { service: "iam", name, effect: Effect::Reads, needs, run }
+    Operation {
+        service: "iam",
+        name,
+        effect: Effect::Reads,
+        needs,
+        run,
+    }
 }
 
 const fn mutates(
@@ -24,24 +30,58 @@ const fn mutates(
     needs: fn(&Call<'_>) -> Vec<Need>,
     run: fn(&mut Call<'_>) -> Answer,
 ) -> Operation {
-    Operation { service: "iam", name, effect: Effect::Mutates, needs, run }
+    Operation {
+        service: "iam",
+        name,
+        effect: Effect::Mutates,
+        needs,
+        run,
+    }
 }
 
 pub(super) const OPERATIONS: &[Operation] = &[
     reads("GetRole", |call| on_role(call, "iam:GetRole"), get_role),
-    reads("ListRoles", |_| super::everything("iam:ListRoles"), list_roles),
-    reads("ListRolePolicies", |call| on_role(call, "iam:ListRolePolicies"), list_inline),
-    reads("GetRolePolicy", |call| on_role(call, "iam:GetRolePolicy"), get_inline),
+    reads(
+        "ListRoles",
+        |_| super::everything("iam:ListRoles"),
+        list_roles,
+    ),
+    reads(
+        "ListRolePolicies",
+        |call| on_role(call, "iam:ListRolePolicies"),
+        list_inline,
+    ),
+    reads(
+        "GetRolePolicy",
+        |call| on_role(call, "iam:GetRolePolicy"),
+        get_inline,
+    ),
     reads(
         "ListAttachedRolePolicies",
         |call| on_role(call, "iam:ListAttachedRolePolicies"),
         list_attached,
     ),
-    reads("GetPolicy", |call| on_policy(call, "iam:GetPolicy"), get_policy),
-    reads("GetPolicyVersion", |call| on_policy(call, "iam:GetPolicyVersion"), get_policy_version),
+    reads(
+        "GetPolicy",
+        |call| on_policy(call, "iam:GetPolicy"),
+        get_policy,
+    ),
+    reads(
+        "GetPolicyVersion",
+        |call| on_policy(call, "iam:GetPolicyVersion"),
+        get_policy_version,
+    ),
     reads("SimulatePrincipalPolicy", simulate_needs, simulate),
-    mutates("PutRolePolicy", |call| on_role(call, "iam:PutRolePolicy"), put_inline),
-    mutates("AttachRolePolicy", |call| on_role(call, "iam:AttachRolePolicy"), attach),
+    mutates(
+        "PutRolePolicy",
+        |call| on_role(call, "iam:PutRolePolicy"),
+        put_inline,
+    ),
+    mutates(
+        "AttachRolePolicy",
+        |call| on_role(call, "iam:AttachRolePolicy"),
+        attach,
+    ),
 ];
 
 const PAGES: Paging = Paging {
@@ -69,7 +109,10 @@ fn on_role(call: &Call<'_>, action: &'static str) -> Vec<Need> {
 }
 
 fn on_policy(call: &Call<'_>, action: &'static str) -> Vec<Need> {
-    vec![Need::on(action, call.input.text("PolicyArn").unwrap_or("*"))]
+    vec![Need::on(
+        action,
+        call.input.text("PolicyArn").unwrap_or("*"),
+    )]
 }
 
 fn no_entity(message: String) -> ApiError {
@@ -77,7 +120,8 @@ fn no_entity(message: String) -> ApiError {
 }
 
 fn account<'a>(call: &'a Call<'_>) -> Result<&'a Account, ApiError> {
-    call.account().ok_or_else(|| no_entity("The account cannot be found.".to_owned()))
+    call.account()
+        .ok_or_else(|| no_entity("The account cannot be found.".to_owned()))
 }
 
 fn role<'a>(call: &'a Call<'_>) -> Result<&'a Role, ApiError> {
@@ -98,15 +142,21 @@ fn managed<'a>(call: &'a Call<'_>) -> Result<&'a ManagedPolicy, ApiError> {
 
 /// IAM sends policy documents percent-encoded.
 fn encoded(document: &Value) -> String {
-    const KEPT: &AsciiSet =
-        &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    const KEPT: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'~');
     utf8_percent_encode(&document.to_string(), KEPT).to_string()
 }
 
 /// The path between `role/` and the name.
 fn path_of(arn: &str) -> String {
     let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
-    let inner = resource.split_once('/').map(|(_, rest)| rest).unwrap_or_default();
+    let inner = resource
+        .split_once('/')
+        .map(|(_, rest)| rest)
+        .unwrap_or_default();
     match inner.rsplit_once('/') {
         Some((path, _)) => format!("/{path}/"),
         None => "/".to_owned(),
@@ -132,24 +182,36 @@ fn get_role(call: &mut Call<'_>) -> Answer {
 
 fn list_roles(call: &mut Call<'_>) -> Answer {
     let prefix = call.input.text("PathPrefix").unwrap_or("/");
-    let roles = account(call)?.roles.values().filter(|role| path_of(&role.arn).starts_with(prefix));
+    let roles = account(call)?
+        .roles
+        .values()
+        .filter(|role| path_of(&role.arn).starts_with(prefix));
     let (roles, next) = page(roles, call.input, PAGES)?;
     let roles: Vec<Value> = roles.into_iter().map(render_role).collect();
-    Ok(compact(json!({"Roles": roles, "IsTruncated": next.is_some(), "Marker": next})))
+    Ok(compact(
+        json!({"Roles": roles, "IsTruncated": next.is_some(), "Marker": next}),
+    ))
 }
 
 fn list_inline(call: &mut Call<'_>) -> Answer {
-    let names = role(call)?.inline_policies.iter().map(|policy| policy.name.clone());
+    let names = role(call)?
+        .inline_policies
+        .iter()
+        .map(|policy| policy.name.clone());
     let (names, next) = page(names, call.input, PAGES)?;
-    Ok(compact(json!({"PolicyNames": names, "IsTruncated": next.is_some(), "Marker": next})))
+    Ok(compact(
+        json!({"PolicyNames": names, "IsTruncated": next.is_some(), "Marker": next}),
+    ))
 }
 
 fn get_inline(call: &mut Call<'_>) -> Answer {
     let role = role(call)?;
     let name = call.input.required("PolicyName", INVALID)?;
-    let policy = role.inline_policies.iter().find(|policy| policy.name == name).ok_or_else(|| {
-        no_entity(format!("The role policy with name {name} cannot be found."))
-    })?;
+    let policy = role
+        .inline_policies
+        .iter()
+        .find(|policy| policy.name == name)
+        .ok_or_else(|| no_entity(format!("The role policy with name {name} cannot be found.")))?;
     Ok(json!({
         "RoleName": role.name,
         "PolicyName": policy.name,
@@ -158,9 +220,9 @@ fn get_inline(call: &mut Call<'_>) -> Answer {
 }
 
 fn list_attached(call: &mut Call<'_>) -> Answer {
-    let attached = role(call)?.attached_policies.iter().map(|arn| {
-        json!({"PolicyName": arn.rsplit('/').next().unwrap_or_default(), "PolicyArn": arn})
-    });
+    let attached = role(call)?.attached_policies.iter().map(
+        |arn| json!({"PolicyName": arn.rsplit('/').next().unwrap_or_default(), "PolicyArn": arn}),
+    );
     let (attached, next) = page(attached, call.input, PAGES)?;
     Ok(compact(json!({
         "AttachedPolicies": attached, "IsTruncated": next.is_some(), "Marker": next,
@@ -214,32 +276,49 @@ fn simulate(call: &mut Call<'_>) -> Answer {
         account.roles.values().find(|role| role.arn == source),
         account.users.values().find(|user| user.arn == source),
     ) {
-        (Some(role), _) => {
-            account.policies_of(role).filter_map(|one| PolicyDocument::from_value(one).ok()).collect()
-        }
+        (Some(role), _) => account
+            .policies_of(role)
+            .filter_map(|one| PolicyDocument::from_value(one).ok())
+            .collect(),
         (None, Some(user)) => user
             .inline_policies
             .iter()
             .filter_map(|one| PolicyDocument::from_value(&one.document).ok())
             .collect(),
         (None, None) => {
-            return Err(no_entity(format!("{source} does not exist or is not attachable.")));
+            return Err(no_entity(format!(
+                "{source} does not exist or is not attachable."
+            )));
         }
     };
-    let mut context: BTreeMap<String, Vec<String>> =
-        BTreeMap::from([("aws:requestedregion".to_owned(), vec![call.region.to_owned()])]);
+    let mut context: BTreeMap<String, Vec<String>> = BTreeMap::from([(
+        "aws:requestedregion".to_owned(),
+        vec![call.region.to_owned()],
+    )]);
     for entry in call.input.items("ContextEntries") {
         if let Some(key) = entry.text("ContextKeyName") {
-            let values = entry.texts("ContextKeyValues").into_iter().map(str::to_owned).collect();
+            let values = entry
+                .texts("ContextKeyValues")
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
             context.insert(key.to_ascii_lowercase(), values);
         }
     }
     let resources = call.input.texts("ResourceArns");
-    let resources = if resources.is_empty() { vec!["*"] } else { resources };
+    let resources = if resources.is_empty() {
+        vec!["*"]
+    } else {
+        resources
+    };
     let mut results = Vec::new();
     for action in call.input.texts("ActionNames") {
         for resource in &resources {
-            let access = Access { action, resource, context: &context };
+            let access = Access {
+                action,
+                resource,
+                context: &context,
+            };
             let decision = match authorize(&access, &documents, None) {
                 Verdict::Allowed => "allowed",
                 Verdict::ExplicitDeny(_) => "explicitDeny",
@@ -268,13 +347,15 @@ fn put_inline(call: &mut Call<'_>) -> Answer {
     PolicyDocument::parse(text).map_err(|problem| malformed(problem.to_string()))?;
     let document: Value =
         serde_json::from_str(text).map_err(|problem| malformed(problem.to_string()))?;
-    call.world.put_role_policy(&call.caller.account, &role, name, document)?;
+    call.world
+        .put_role_policy(&call.caller.account, &role, name, document)?;
     Ok(json!({}))
 }
 
 fn attach(call: &mut Call<'_>) -> Answer {
     let role = role(call)?.name.clone();
     let policy = call.input.required("PolicyArn", INVALID)?;
-    call.world.attach_role_policy(&call.caller.account, &role, policy)?;
+    call.world
+        .attach_role_policy(&call.caller.account, &role, policy)?;
     Ok(json!({}))
 }

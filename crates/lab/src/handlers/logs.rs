@@ -13,20 +13,41 @@ const fn row(
     needs: fn(&Call<'_>) -> Vec<Need>,
     run: fn(&mut Call<'_>) -> Answer,
 ) -> Operation {
-    Operation { service: "logs", name, effect, needs, run }
+    Operation {
+        service: "logs",
+        name,
+        effect,
+        needs,
+        run,
+    }
 }
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    row("DescribeLogGroups", Effect::Reads, all_groups, describe_groups),
+    row(
+        "DescribeLogGroups",
+        Effect::Reads,
+        all_groups,
+        describe_groups,
+    ),
     row(
         "DescribeLogStreams",
         Effect::Reads,
         |call| on_group(call, "logs:DescribeLogStreams"),
         describe_streams,
     ),
-    row("FilterLogEvents", Effect::Reads, |call| on_group(call, "logs:FilterLogEvents"), filter),
+    row(
+        "FilterLogEvents",
+        Effect::Reads,
+        |call| on_group(call, "logs:FilterLogEvents"),
+        filter,
+    ),
     row("GetLogEvents", Effect::Reads, get_needs, get),
-    row("CreateLogGroup", Effect::Mutates, |call| on_group(call, "logs:CreateLogGroup"), create),
+    row(
+        "CreateLogGroup",
+        Effect::Mutates,
+        |call| on_group(call, "logs:CreateLogGroup"),
+        create,
+    ),
     row(
         "PutRetentionPolicy",
         Effect::Mutates,
@@ -36,16 +57,27 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 const INVALID: &str = "InvalidParameterException";
-const PAGES: Paging =
-    Paging { size: "limit", token: "nextToken", default: 50, most: 50, bad_token: INVALID };
+const PAGES: Paging = Paging {
+    size: "limit",
+    token: "nextToken",
+    default: 50,
+    most: 50,
+    bad_token: INVALID,
+};
 /// `FilterLogEvents` and `GetLogEvents` give at most this many events at once.
-const EVENTS: Paging = Paging { default: 10_000, most: 10_000, ..PAGES };
+const EVENTS: Paging = Paging {
+    default: 10_000,
+    most: 10_000,
+    ..PAGES
+};
 
 /// The group's name, whether the request names it or gives its ARN.
 fn group_name(input: &Input) -> Option<&str> {
     input.text("logGroupName").or_else(|| {
         let identifier = input.text("logGroupIdentifier")?;
-        let name = identifier.split_once(":log-group:").map_or(identifier, |(_, name)| name);
+        let name = identifier
+            .split_once(":log-group:")
+            .map_or(identifier, |(_, name)| name);
         Some(name.trim_end_matches(":*"))
     })
 }
@@ -56,7 +88,10 @@ fn group_arn(call: &Call<'_>, rest: &str) -> String {
 }
 
 fn all_groups(call: &Call<'_>) -> Vec<Need> {
-    vec![Need::on("logs:DescribeLogGroups", call.arn("logs", "log-group::log-stream:"))]
+    vec![Need::on(
+        "logs:DescribeLogGroups",
+        call.arn("logs", "log-group::log-stream:"),
+    )]
 }
 
 fn on_group(call: &Call<'_>, action: &'static str) -> Vec<Need> {
@@ -65,27 +100,39 @@ fn on_group(call: &Call<'_>, action: &'static str) -> Vec<Need> {
 
 fn get_needs(call: &Call<'_>) -> Vec<Need> {
     let stream = call.input.text("logStreamName").unwrap_or("*");
-    vec![Need::on("logs:GetLogEvents", group_arn(call, &format!(":log-stream:{stream}")))]
+    vec![Need::on(
+        "logs:GetLogEvents",
+        group_arn(call, &format!(":log-stream:{stream}")),
+    )]
 }
 
 fn group<'a>(call: &'a Call<'_>) -> Result<&'a LogGroup, ApiError> {
-    let name = group_name(call.input)
-        .ok_or_else(|| ApiError::invalid(INVALID, "logGroupName or logGroupIdentifier is required"))?;
+    let name = group_name(call.input).ok_or_else(|| {
+        ApiError::invalid(INVALID, "logGroupName or logGroupIdentifier is required")
+    })?;
     call.here().log_groups.get(name).ok_or_else(|| {
-        ApiError::invalid("ResourceNotFoundException", "The specified log group does not exist.")
+        ApiError::invalid(
+            "ResourceNotFoundException",
+            "The specified log group does not exist.",
+        )
     })
 }
 
 fn describe_groups(call: &mut Call<'_>) -> Answer {
     let input = call.input;
     let prefix = input.text("logGroupNamePrefix").unwrap_or_default();
-    let pattern = input.text("logGroupNamePattern").unwrap_or_default().to_ascii_lowercase();
+    let pattern = input
+        .text("logGroupNamePattern")
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     let identifiers = input.texts("logGroupIdentifiers");
     let chosen = call.here().log_groups.values().filter(|group| {
         group.name.starts_with(prefix)
             && group.name.to_ascii_lowercase().contains(&pattern)
             && (identifiers.is_empty()
-                || identifiers.iter().any(|id| *id == group.name || *id == group.arn))
+                || identifiers
+                    .iter()
+                    .any(|id| *id == group.name || *id == group.arn))
     });
     let (chosen, next) = page(chosen, input, PAGES)?;
     let list: Vec<Value> = chosen
@@ -111,8 +158,11 @@ fn describe_groups(call: &mut Call<'_>) -> Answer {
 fn describe_streams(call: &mut Call<'_>) -> Answer {
     let (group, input) = (group(call)?, call.input);
     let prefix = input.text("logStreamNamePrefix").unwrap_or_default();
-    let mut streams: Vec<&LogStream> =
-        group.streams.values().filter(|stream| stream.name.starts_with(prefix)).collect();
+    let mut streams: Vec<&LogStream> = group
+        .streams
+        .values()
+        .filter(|stream| stream.name.starts_with(prefix))
+        .collect();
     if input.text("orderBy") == Some("LastEventTime") {
         streams.sort_by_key(|stream| stream.events.last().map(|event| event.at));
     }
@@ -173,7 +223,9 @@ fn filter(call: &mut Call<'_>) -> Answer {
             })
         })
         .collect();
-    Ok(compact(json!({"events": list, "searchedLogStreams": [], "nextToken": next})))
+    Ok(compact(
+        json!({"events": list, "searchedLogStreams": [], "nextToken": next}),
+    ))
 }
 
 /// 56 digits, unique in the group, as AWS's are.
@@ -181,18 +233,31 @@ fn event_id(stream: &LogStream, event: &LogEvent) -> String {
     let sum = stream.name.bytes().fold(7_u64, |sum, byte| {
         sum.wrapping_mul(31).wrapping_add(u64::from(byte))
     });
-    format!("{:0>16}{sum:0>20}{:0>20}", event.at.timestamp_millis(), event.number)
+    format!(
+        "{:0>16}{sum:0>20}{:0>20}",
+        event.at.timestamp_millis(),
+        event.number
+    )
 }
 
 fn get(call: &mut Call<'_>) -> Answer {
     let (group, input) = (group(call)?, call.input);
     let name = input.required("logStreamName", INVALID)?;
     let stream = group.streams.get(name).ok_or_else(|| {
-        ApiError::invalid("ResourceNotFoundException", "The specified log stream does not exist.")
+        ApiError::invalid(
+            "ResourceNotFoundException",
+            "The specified log stream does not exist.",
+        )
     })?;
     let in_range = in_range(input);
-    let events: Vec<&LogEvent> = stream.events.iter().filter(|event| in_range(event)).collect();
-    let limit = input.integer("limit").and_then(|limit| usize::try_from(limit).ok());
+    let events: Vec<&LogEvent> = stream
+        .events
+        .iter()
+        .filter(|event| in_range(event))
+        .collect();
+    let limit = input
+        .integer("limit")
+        .and_then(|limit| usize::try_from(limit).ok());
     let limit = limit.unwrap_or(EVENTS.most).clamp(1, EVENTS.most);
     // Tokens carry a direction and a position; at the end AWS gives the same token again.
     let bad = || ApiError::invalid(INVALID, "The specified nextToken is invalid.");
@@ -290,10 +355,14 @@ fn create(call: &mut Call<'_>) -> Answer {
 
 fn put_retention(call: &mut Call<'_>) -> Answer {
     let name = call.input.required("logGroupName", INVALID)?;
-    let days = call.input.integer("retentionInDays").and_then(|days| u32::try_from(days).ok());
+    let days = call
+        .input
+        .integer("retentionInDays")
+        .and_then(|days| u32::try_from(days).ok());
     let days = days.ok_or_else(|| ApiError::invalid(INVALID, "retentionInDays is not valid"))?;
     let (account, region) = (call.caller.account.as_str(), call.region);
-    call.world.put_retention_policy(account, region, name, days)?;
+    call.world
+        .put_retention_policy(account, region, name, days)?;
     Ok(json!({}))
 }
 

@@ -51,7 +51,11 @@ pub(crate) struct Need {
 
 impl Need {
     pub(crate) fn on(action: &'static str, resource: impl Into<String>) -> Self {
-        Self { action, resource: resource.into(), context: BTreeMap::new() }
+        Self {
+            action,
+            resource: resource.into(),
+            context: BTreeMap::new(),
+        }
     }
 
     fn with(mut self, key: &str, value: impl Into<String>) -> Self {
@@ -93,7 +97,9 @@ pub(crate) fn find(service: &str, name: &str) -> Option<&'static Operation> {
         "cloudwatch" => cloudwatch::OPERATIONS,
         _ => return None,
     };
-    table.iter().find(|operation| operation.name == name && operation.service == service)
+    table
+        .iter()
+        .find(|operation| operation.name == name && operation.service == service)
 }
 
 impl<'a> Call<'a> {
@@ -104,12 +110,20 @@ impl<'a> Call<'a> {
         input: &'a Input,
     ) -> Self {
         let nothing = Region::new(&caller.account, region, Ids::new(0, "nothing"));
-        Self { world, caller, region, input, nothing }
+        Self {
+            world,
+            caller,
+            region,
+            input,
+            nothing,
+        }
     }
 
     /// What the caller's account holds in the region that is asked.
     pub(crate) fn here(&self) -> &Region {
-        self.world.region(&self.caller.account, self.region).unwrap_or(&self.nothing)
+        self.world
+            .region(&self.caller.account, self.region)
+            .unwrap_or(&self.nothing)
     }
 
     fn account(&self) -> Option<&Account> {
@@ -118,21 +132,35 @@ impl<'a> Call<'a> {
 
     /// `arn:aws:<service>:<region>:<account>:<resource>` of the caller.
     fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.caller.account)
+        format!(
+            "arn:aws:{service}:{}:{}:{resource}",
+            self.region, self.caller.account
+        )
     }
 }
 
 impl std::fmt::Debug for Call<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Call").field("region", &self.region).field("input", &self.input).finish_non_exhaustive()
+        f.debug_struct("Call")
+            .field("region", &self.region)
+            .field("input", &self.input)
+            .finish_non_exhaustive()
     }
 }
 
 impl From<AwsError> for ApiError {
     fn from(error: AwsError) -> Self {
-        let AwsError { code, message, status } = error;
+        let AwsError {
+            code,
+            message,
+            status,
+        } = error;
         let status = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::BAD_REQUEST);
-        Self::Modelled { code, message, status }
+        Self::Modelled {
+            code,
+            message,
+            status,
+        }
     }
 }
 
@@ -140,7 +168,10 @@ impl From<AwsError> for ApiError {
 fn epoch(at: DateTime<Utc>) -> Value {
     let millis = at.timestamp_millis();
     // Exact for every year that matters: 2^53 milliseconds.
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit into 53 bits")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds since 1970 fit into 53 bits"
+    )]
     let seconds = millis as f64 / 1000.0;
     Value::from(seconds)
 }
@@ -160,7 +191,10 @@ fn compact(value: Value) -> Value {
     match value {
         Value::Object(members) => {
             let kept = members.into_iter().filter(|(_, member)| !member.is_null());
-            Value::Object(kept.map(|(name, member)| (name, compact(member))).collect::<Map<_, _>>())
+            Value::Object(
+                kept.map(|(name, member)| (name, compact(member)))
+                    .collect::<Map<_, _>>(),
+            )
         }
         Value::Array(items) => items.into_iter().map(compact).collect(),
         scalar @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => scalar,

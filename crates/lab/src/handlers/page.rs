@@ -24,8 +24,9 @@ pub(super) fn page<T>(
 ) -> Result<(Vec<T>, Option<String>), ApiError> {
     let start = match input.text(paging.token) {
         None => 0,
-        Some(token) => offset(token)
-            .ok_or_else(|| ApiError::invalid(paging.bad_token, "Invalid token"))?,
+        Some(token) => {
+            offset(token).ok_or_else(|| ApiError::invalid(paging.bad_token, "Invalid token"))?
+        }
     };
     let size = match input.integer(paging.size) {
         None => paging.default,
@@ -43,7 +44,11 @@ fn token(offset: usize) -> String {
 
 fn offset(token: &str) -> Option<usize> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-    String::from_utf8(bytes).ok()?.strip_prefix("lab:")?.parse().ok()
+    String::from_utf8(bytes)
+        .ok()?
+        .strip_prefix("lab:")?
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]
@@ -52,8 +57,13 @@ mod tests {
 
     use super::*;
 
-    const PAGING: Paging =
-        Paging { size: "maxResults", token: "nextToken", default: 2, most: 3, bad_token: "Bad" };
+    const PAGING: Paging = Paging {
+        size: "maxResults",
+        token: "nextToken",
+        default: 2,
+        most: 3,
+        bad_token: "Bad",
+    };
 
     #[test]
     fn pages_cover_the_list_once() {

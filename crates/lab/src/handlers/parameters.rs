@@ -14,13 +14,29 @@ const fn reads(
     needs: fn(&Call<'_>) -> Vec<Need>,
     run: fn(&mut Call<'_>) -> Answer,
 ) -> Operation {
-    Operation { service, name, effect: Effect::Reads, needs, run }
+    Operation {
+        service,
+        name,
+        effect: Effect::Reads,
+        needs,
+        run,
+    }
 }
 
 pub(super) const OPERATIONS: &[Operation] = &[
     reads("secretsmanager", "DescribeSecret", secret_needs, secret),
-    reads("secretsmanager", "ListSecrets", |_| everything("secretsmanager:ListSecrets"), secrets),
-    reads("ssm", "DescribeParameters", |_| everything("ssm:DescribeParameters"), parameters),
+    reads(
+        "secretsmanager",
+        "ListSecrets",
+        |_| everything("secretsmanager:ListSecrets"),
+        secrets,
+    ),
+    reads(
+        "ssm",
+        "DescribeParameters",
+        |_| everything("ssm:DescribeParameters"),
+        parameters,
+    ),
     reads(
         "cloudtrail",
         "LookupEvents",
@@ -43,7 +59,10 @@ fn find<'a>(call: &'a Call<'_>) -> Option<&'a Secret> {
     call.here().secrets.values().find(|secret| {
         secret.name == id
             || secret.arn == id
-            || secret.arn.rsplit_once('-').is_some_and(|(partial, _)| partial == id)
+            || secret
+                .arn
+                .rsplit_once('-')
+                .is_some_and(|(partial, _)| partial == id)
     })
 }
 
@@ -81,8 +100,11 @@ fn render(secret: &Secret) -> Value {
 
 fn secrets(call: &mut Call<'_>) -> Answer {
     let planned = call.input.flag("IncludePlannedDeletion") == Some(true);
-    let chosen =
-        call.here().secrets.values().filter(|secret| planned || secret.deleted_at.is_none());
+    let chosen = call
+        .here()
+        .secrets
+        .values()
+        .filter(|secret| planned || secret.deleted_at.is_none());
     let (chosen, next) = page(chosen, call.input, PAGES)?;
     let list: Vec<Value> = chosen.into_iter().map(render).collect();
     Ok(compact(json!({"SecretList": list, "NextToken": next})))
@@ -104,14 +126,21 @@ fn parameters(call: &mut Call<'_>) -> Answer {
                 Some("Type") => &parameter.kind,
                 Some(_) | None => &parameter.name,
             };
-            filter.texts("Values").into_iter().any(|value| match filter.text("Option") {
-                Some("BeginsWith") => present.starts_with(value),
-                Some("Contains") => present.contains(value),
-                Some(_) | None => present == value,
-            })
+            filter
+                .texts("Values")
+                .into_iter()
+                .any(|value| match filter.text("Option") {
+                    Some("BeginsWith") => present.starts_with(value),
+                    Some("Contains") => present.contains(value),
+                    Some(_) | None => present == value,
+                })
         })
     };
-    let chosen = call.here().parameters.values().filter(|parameter| fits(parameter));
+    let chosen = call
+        .here()
+        .parameters
+        .values()
+        .filter(|parameter| fits(parameter));
     let (chosen, next) = page(chosen, call.input, PAGES)?;
     let list: Vec<Value> = chosen
         .into_iter()

@@ -31,7 +31,10 @@ pub(crate) fn assume_role(
 ) -> Result<Value, ApiError> {
     const INVALID: &str = "ValidationError";
     let tags = input.items("Tags").into_iter().filter_map(|tag| {
-        Some((tag.text("Key")?.to_owned(), tag.text("Value").unwrap_or_default().to_owned()))
+        Some((
+            tag.text("Key")?.to_owned(),
+            tag.text("Value").unwrap_or_default().to_owned(),
+        ))
     });
     let request = AssumeRole {
         role_arn: input.required("RoleArn", INVALID)?,

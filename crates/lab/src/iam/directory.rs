@@ -56,7 +56,10 @@ impl Identity {
         let mut context = BTreeMap::from([
             ("aws:requestedregion".to_owned(), vec![region.to_owned()]),
             ("aws:principalarn".to_owned(), vec![self.arn.clone()]),
-            ("aws:principalaccount".to_owned(), vec![self.account.clone()]),
+            (
+                "aws:principalaccount".to_owned(),
+                vec![self.account.clone()],
+            ),
         ]);
         if let Some(session) = &self.session {
             if let Some(source) = &session.source_identity {
@@ -133,13 +136,18 @@ impl Directory {
     /// The principals of a world as it is now.
     pub(crate) fn of(world: &World) -> Self {
         let mut directory = Self::default();
-        world.accounts.values().for_each(|account| directory.add(account));
+        world
+            .accounts
+            .values()
+            .for_each(|account| directory.add(account));
         directory
     }
 
     fn add(&mut self, account: &Account) {
         for role in account.roles.values() {
-            let Ok(trust) = PolicyDocument::from_value(&role.trust) else { continue };
+            let Ok(trust) = PolicyDocument::from_value(&role.trust) else {
+                continue;
+            };
             let policies = account.policies_of(role);
             let entry = Role {
                 account: account.id.clone(),
@@ -152,7 +160,9 @@ impl Directory {
             self.roles.insert(role.arn.clone(), entry);
         }
         for user in account.users.values() {
-            let policies = Arc::new(documents(user.inline_policies.iter().map(|one| &one.document)));
+            let policies = Arc::new(documents(
+                user.inline_policies.iter().map(|one| &one.document),
+            ));
             for key in &user.access_keys {
                 let identity = Identity {
                     account: account.id.clone(),
@@ -163,7 +173,12 @@ impl Directory {
                     session_policy: None,
                 };
                 let secret = key.secret_access_key.clone();
-                let entry = Key { secret, identity, token: None, expires_at: None };
+                let entry = Key {
+                    secret,
+                    identity,
+                    token: None,
+                    expires_at: None,
+                };
                 self.keys.insert(key.access_key_id.clone(), entry);
             }
         }
@@ -188,7 +203,10 @@ impl Directory {
         if key.expires_at.is_some_and(|at| at <= now) {
             return Err(ApiError::ExpiredToken);
         }
-        Ok(Presented { secret: key.secret.clone(), identity: key.identity.clone() })
+        Ok(Presented {
+            secret: key.secret.clone(),
+            identity: key.identity.clone(),
+        })
     }
 
     /// Ends temporary credentials now; with `None` all of them. Returns how many ended.
@@ -227,10 +245,19 @@ impl Directory {
                 caller.arn, request.role_arn
             ),
         };
-        let role = self.roles.get(request.role_arn).ok_or_else(|| denied("sts:AssumeRole"))?;
+        let role = self
+            .roles
+            .get(request.role_arn)
+            .ok_or_else(|| denied("sts:AssumeRole"))?;
 
-        let inherited = caller.session.as_ref().and_then(|facts| facts.source_identity.clone());
-        let source_identity = request.source_identity.map(str::to_owned).or(inherited.clone());
+        let inherited = caller
+            .session
+            .as_ref()
+            .and_then(|facts| facts.source_identity.clone());
+        let source_identity = request
+            .source_identity
+            .map(str::to_owned)
+            .or(inherited.clone());
         let mut actions = vec!["sts:AssumeRole"];
         if request.source_identity.is_some() {
             actions.push("sts:SetSourceIdentity");
@@ -248,7 +275,11 @@ impl Directory {
         set("sts:rolesessionname", Some(request.session_name));
         set("sts:sourceidentity", request.source_identity);
         for action in actions {
-            let access = Access { action, resource: request.role_arn, context: &context };
+            let access = Access {
+                action,
+                resource: request.role_arn,
+                context: &context,
+            };
             if caller.may(&access) != Verdict::Allowed
                 || !role.trust.trusts(&caller.arn, &caller.account, &access)
             {
@@ -263,8 +294,10 @@ impl Directory {
         let (account, role_name, role_id) =
             (role.account.clone(), role.name.clone(), role.id.clone());
         let policies = Arc::clone(&role.policies);
-        let arn =
-            format!("arn:aws:sts::{account}:assumed-role/{role_name}/{}", request.session_name);
+        let arn = format!(
+            "arn:aws:sts::{account}:assumed-role/{role_name}/{}",
+            request.session_name
+        );
         let assumed_role_id = format!("{role_id}:{}", request.session_name);
         let issued = IssuedSession {
             access_key_id: self.mint("ASIA", "session"),
@@ -305,7 +338,9 @@ impl Directory {
         const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
         let bytes = self.random(purpose);
         let letters = bytes.iter().take(16).filter_map(|byte| {
-            ALPHABET.get(usize::from(byte & 31)).map(|letter| char::from(*letter))
+            ALPHABET
+                .get(usize::from(byte & 31))
+                .map(|letter| char::from(*letter))
         });
         prefix.chars().chain(letters).collect()
     }
@@ -333,15 +368,22 @@ impl Directory {
 
 /// A malformed document in a scenario allows nothing, as in AWS it could not exist.
 fn documents<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<PolicyDocument> {
-    values.filter_map(|value| PolicyDocument::from_value(value).ok()).collect()
+    values
+        .filter_map(|value| PolicyDocument::from_value(value).ok())
+        .collect()
 }
 
 fn check_names(request: &AssumeRole<'_>) -> Result<(), ApiError> {
     let fits = |text: &str| {
         (2..=64).contains(&text.len())
-            && text.chars().all(|c| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c))
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c))
     };
-    let names = [("roleSessionName", Some(request.session_name)), ("sourceIdentity", request.source_identity)];
+    let names = [
+        ("roleSessionName", Some(request.session_name)),
+        ("sourceIdentity", request.source_identity),
+    ];
     for (field, value) in names {
         if let Some(value) = value
             && !fits(value)
@@ -355,8 +397,14 @@ fn check_names(request: &AssumeRole<'_>) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn duration(request: &AssumeRole<'_>, role: &Role, caller: &Identity) -> Result<TimeDelta, ApiError> {
-    let seconds = request.duration_seconds.unwrap_or(3600.min(role.max_session_seconds));
+fn duration(
+    request: &AssumeRole<'_>,
+    role: &Role,
+    caller: &Identity,
+) -> Result<TimeDelta, ApiError> {
+    let seconds = request
+        .duration_seconds
+        .unwrap_or(3600.min(role.max_session_seconds));
     if seconds < MIN_DURATION {
         return Err(validation(format!(
             "1 validation error detected: Value '{seconds}' at 'durationSeconds' failed to \

@@ -26,7 +26,9 @@ pub(crate) enum Verdict {
 impl Verdict {
     /// The message of AWS's access denied error; `None` when allowed.
     pub(crate) fn refusal(self, principal: &str, access: &Access<'_>) -> Option<String> {
-        let Access { action, resource, .. } = access;
+        let Access {
+            action, resource, ..
+        } = access;
         let head = format!("User: {principal} is not authorized to perform: {action}");
         let on = match *resource {
             "*" => String::new(),
@@ -36,11 +38,13 @@ impl Verdict {
             Self::Allowed => None,
             Self::ExplicitDeny(kind) => {
                 let article = if kind.starts_with('i') { "an" } else { "a" };
-                Some(format!("{head}{on} with an explicit deny in {article} {kind}"))
+                Some(format!(
+                    "{head}{on} with an explicit deny in {article} {kind}"
+                ))
             }
-            Self::NoAllow(kind) => {
-                Some(format!("{head}{on} because no {kind} allows the {action} action"))
-            }
+            Self::NoAllow(kind) => Some(format!(
+                "{head}{on} because no {kind} allows the {action} action"
+            )),
         }
     }
 }
@@ -55,7 +59,10 @@ pub(crate) fn authorize(
     const IDENTITY: &str = "identity-based policy";
     const SESSION: &str = "session policy";
     let has = |document: &PolicyDocument, effect: Effect| {
-        document.statements.iter().any(|statement| statement.effect == effect && applies(statement, access))
+        document
+            .statements
+            .iter()
+            .any(|statement| statement.effect == effect && applies(statement, access))
     };
     if identity.iter().any(|document| has(document, Effect::Deny)) {
         return Verdict::ExplicitDeny(IDENTITY);
@@ -92,12 +99,18 @@ impl PolicyDocument {
 
 fn applies(statement: &Statement, access: &Access<'_>) -> bool {
     let action = |pattern: &String| {
-        wildcard(&pattern.to_ascii_lowercase(), &access.action.to_ascii_lowercase())
+        wildcard(
+            &pattern.to_ascii_lowercase(),
+            &access.action.to_ascii_lowercase(),
+        )
     };
     let resource = |pattern: &String| wildcard(pattern, access.resource);
     matches(&statement.actions, action)
         && matches(&statement.resources, resource)
-        && statement.conditions.iter().all(|condition| holds(condition, statement.effect, access))
+        && statement
+            .conditions
+            .iter()
+            .all(|condition| holds(condition, statement.effect, access))
 }
 
 fn matches(list: &Match, test: impl Fn(&String) -> bool) -> bool {
@@ -112,7 +125,9 @@ fn holds(condition: &Condition, effect: Effect, access: &Access<'_>) -> bool {
     let present = access.context.get(&condition.key);
     let any = |test: &dyn Fn(&str, &str) -> bool| {
         present.is_some_and(|values| {
-            values.iter().any(|value| condition.values.iter().any(|wanted| test(wanted, value)))
+            values
+                .iter()
+                .any(|value| condition.values.iter().any(|wanted| test(wanted, value)))
         })
     };
     if present.is_none() && condition.if_exists {

@@ -116,7 +116,13 @@ fn statement(value: &Value) -> Result<Statement, PolicyProblem> {
             }));
         }
     }
-    Ok(Statement { effect, principals, actions, resources, conditions })
+    Ok(Statement {
+        effect,
+        principals,
+        actions,
+        resources,
+        conditions,
+    })
 }
 
 fn either(value: &Value, name: &str, negated: &str) -> Option<Match> {
@@ -194,7 +200,11 @@ mod tests {
             ("a?c", "abc", true),
             ("a?c", "ac", false),
             ("abc", "abcd", false),
-            ("arn:aws:ecs:*:1:service/c/*", "arn:aws:ecs:us-east-1:1:service/c/s", true),
+            (
+                "arn:aws:ecs:*:1:service/c/*",
+                "arn:aws:ecs:us-east-1:1:service/c/s",
+                true,
+            ),
         ] {
             assert_eq!(wildcard(pattern, text), expected, "{pattern} on {text}");
         }

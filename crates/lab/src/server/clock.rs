@@ -24,7 +24,12 @@ pub(super) struct LabClock {
 
 impl LabClock {
     pub(super) fn new(mode: ClockMode, origin: DateTime<Utc>) -> Self {
-        Self { mode, origin, started: Instant::now(), added: TimeDelta::zero() }
+        Self {
+            mode,
+            origin,
+            started: Instant::now(),
+            added: TimeDelta::zero(),
+        }
     }
 
     pub(super) fn add(&mut self, by: Duration) {
@@ -40,12 +45,17 @@ impl LabClock {
         let run = match self.mode {
             ClockMode::Speed(speed) => {
                 let elapsed = Duration::try_from_secs_f64(elapsed.as_secs_f64() * speed);
-                elapsed.ok().and_then(|elapsed| TimeDelta::from_std(elapsed).ok()).unwrap_or_default()
+                elapsed
+                    .ok()
+                    .and_then(|elapsed| TimeDelta::from_std(elapsed).ok())
+                    .unwrap_or_default()
             }
             ClockMode::Manual => TimeDelta::zero(),
         };
         let moved = self.origin.checked_add_signed(self.added);
-        moved.and_then(|at| at.checked_add_signed(run)).unwrap_or(self.origin)
+        moved
+            .and_then(|at| at.checked_add_signed(run))
+            .unwrap_or(self.origin)
     }
 }
 
@@ -60,7 +70,10 @@ mod tests {
     #[test]
     fn speed_multiplies_and_manual_stands_still() {
         let ten = Duration::from_secs(10);
-        assert_eq!(clock(ClockMode::Manual).at(ten).to_rfc3339(), "2026-01-01T00:00:00+00:00");
+        assert_eq!(
+            clock(ClockMode::Manual).at(ten).to_rfc3339(),
+            "2026-01-01T00:00:00+00:00"
+        );
         let mut clock = clock(ClockMode::Speed(6.0));
         assert_eq!(clock.at(ten).to_rfc3339(), "2026-01-01T00:01:00+00:00");
         clock.add(Duration::from_secs(60));

@@ -40,11 +40,14 @@ async fn only_from_here(
     request: Request,
     next: Next,
 ) -> Response {
-    let host = headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+    let host = headers
+        .get(http::header::HOST)
+        .and_then(|host| host.to_str().ok());
     if peer.ip().is_loopback() && host.is_some_and(names_loopback) {
         next.run(request).await
     } else {
-        let refusal = json!({"error": "the lab's own routes answer on the loopback interface only"});
+        let refusal =
+            json!({"error": "the lab's own routes answer on the loopback interface only"});
         (StatusCode::FORBIDDEN, Json(refusal)).into_response()
     }
 }
@@ -55,7 +58,10 @@ fn names_loopback(host: &str) -> bool {
         Some(_) | None => host,
     };
     let name = name.trim_start_matches('[').trim_end_matches(']');
-    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    name == "localhost"
+        || name
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
 }
 
 async fn health(State(lab): State<Arc<Lab>>) -> Json<HealthReport> {
@@ -81,7 +87,10 @@ struct After {
     after: u64,
 }
 
-async fn requests(State(lab): State<Arc<Lab>>, Query(After { after }): Query<After>) -> Json<Value> {
+async fn requests(
+    State(lab): State<Arc<Lab>>,
+    Query(After { after }): Query<After>,
+) -> Json<Value> {
     Json(json!({"requests": lab.requests(after)}))
 }
 
@@ -120,7 +129,13 @@ mod tests {
 
     #[test]
     fn hosts_of_this_machine_are_recognised() {
-        for host in ["127.0.0.1:80", "localhost:80", "localhost", "[::1]:80", "127.0.0.1"] {
+        for host in [
+            "127.0.0.1:80",
+            "localhost:80",
+            "localhost",
+            "[::1]:80",
+            "127.0.0.1",
+        ] {
             assert!(names_loopback(host), "{host}");
         }
         for host in ["example.com:80", "127.0.0.1.example.com", "10.0.0.1", ""] {

@@ -70,9 +70,15 @@ fn answer(lab: &Lab, parts: &Parts, body: &[u8], peer: SocketAddr) -> Response {
     let result = match &authorization {
         Ok(None) => Err(ApiError::MissingAuthentication),
         Err(problem) => Err(signature_error(problem)),
-        Ok(Some(authorization)) => {
-            serve(lab, parts, body, authorization, &route, virtual_now, &mut trail)
-        }
+        Ok(Some(authorization)) => serve(
+            lab,
+            parts,
+            body,
+            authorization,
+            &route,
+            virtual_now,
+            &mut trail,
+        ),
     };
     let outcome = match &result {
         Ok(_) => RequestOutcome::Allowed,
@@ -86,7 +92,10 @@ fn answer(lab: &Lab, parts: &Parts, body: &[u8], peer: SocketAddr) -> Response {
         Ok(Some(authorization)) => (authorization.access_key_id, authorization.region),
         Ok(None) | Err(_) => (String::new(), String::new()),
     };
-    let session = trail.caller.as_ref().and_then(|caller| caller.session.as_ref());
+    let session = trail
+        .caller
+        .as_ref()
+        .and_then(|caller| caller.session.as_ref());
     let mut resources: Vec<String> = trail.needs.into_iter().map(|need| need.resource).collect();
     resources.dedup();
     lab.record(RequestRecord {
@@ -134,15 +143,26 @@ fn serve(
         None => None,
         Some(token) => Some(token.to_str().map_err(|_| ApiError::UnknownKey)?),
     };
-    let presented = lab.directory().present(&authorization.access_key_id, token, now)?;
-    let signed = SignedRequest { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body };
+    let presented = lab
+        .directory()
+        .present(&authorization.access_key_id, token, now)?;
+    let signed = SignedRequest {
+        method: &parts.method,
+        uri: &parts.uri,
+        headers: &parts.headers,
+        body,
+    };
     signed
         .verify(authorization, &presented.secret, [now, virtual_now])
         .map_err(|problem| signature_error(&problem))?;
     let caller = &*trail.caller.insert(presented.identity);
     let region = authorization.region.as_str();
 
-    let scoped = if authorization.service == "monitoring" { "cloudwatch" } else { &authorization.service };
+    let scoped = if authorization.service == "monitoring" {
+        "cloudwatch"
+    } else {
+        &authorization.service
+    };
     if scoped != route.service {
         return Err(ApiError::BadSignature {
             message: format!(
@@ -178,7 +198,11 @@ fn check(caller: &Identity, region: &str, need: &Need, protocol: Protocol) -> Re
     for (key, value) in &need.context {
         context.insert(key.clone(), vec![value.clone()]);
     }
-    let access = Access { action: need.action, resource: &need.resource, context: &context };
+    let access = Access {
+        action: need.action,
+        resource: &need.resource,
+        context: &context,
+    };
     match caller.may(&access).refusal(&caller.arn, &access) {
         None => Ok(()),
         Some(refusal) if protocol == Protocol::Ec2 => Err(ApiError::Denied {
@@ -220,7 +244,9 @@ fn signature_error(problem: &SignatureProblem) -> ApiError {
             if signed_at < now {
                 format!("Signature expired: {signed} is now earlier than {present} - 5 min.")
             } else {
-                format!("Signature not yet current: {signed} is still later than {present} + 5 min.")
+                format!(
+                    "Signature not yet current: {signed} is still later than {present} + 5 min."
+                )
             }
         }
         SignatureProblem::Mismatch => {

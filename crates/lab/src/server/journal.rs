@@ -77,6 +77,10 @@ impl Journal {
 
     /// Those after a sequence number, oldest first.
     pub(super) fn after(&self, sequence: u64) -> Vec<RequestRecord> {
-        self.records.iter().filter(|record| record.sequence > sequence).cloned().collect()
+        self.records
+            .iter()
+            .filter(|record| record.sequence > sequence)
+            .cloned()
+            .collect()
     }
 }

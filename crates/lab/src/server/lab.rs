@@ -86,7 +86,9 @@ pub(super) struct Lab {
 
 impl std::fmt::Debug for Lab {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lab").field("accounts", &self.accounts.len()).finish_non_exhaustive()
+        f.debug_struct("Lab")
+            .field("accounts", &self.accounts.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -96,13 +98,19 @@ impl Lab {
         clock: ClockMode,
         latency: Duration,
     ) -> Result<Self, ScenarioError> {
-        let Simulation { mut world, baseline } = match clock {
+        let Simulation {
+            mut world,
+            baseline,
+        } = match clock {
             ClockMode::Manual => scenario.simulate()?,
             // A person who watches wants to see today's dates.
             ClockMode::Speed(_) => scenario.simulate_at(Utc::now().trunc_subsecs(0))?,
         };
         let seed = world.seed;
-        world.accounts.values_mut().for_each(|account| add_engineer(account, seed));
+        world
+            .accounts
+            .values_mut()
+            .for_each(|account| add_engineer(account, seed));
         let directory = Directory::of(&world);
         let accounts = world.accounts.values().map(describe_account).collect();
         Ok(Self {
@@ -186,8 +194,11 @@ impl Lab {
 
 fn add_engineer(account: &mut Account, seed: u64) {
     let mut ids = Ids::new(seed, &format!("{}/engineer", account.id));
-    let inline_policies =
-        account.roles.get(AGENT_ROLE).map(|role| role.inline_policies.clone()).unwrap_or_default();
+    let inline_policies = account
+        .roles
+        .get(AGENT_ROLE)
+        .map(|role| role.inline_policies.clone())
+        .unwrap_or_default();
     let user = User {
         name: ENGINEER.to_owned(),
         arn: format!("arn:aws:iam::{}:user/{ENGINEER}", account.id),
@@ -207,7 +218,9 @@ fn describe_account(account: &Account) -> LabAccount {
         let key = users.flat_map(|user| &user.access_keys).next();
         LabKeys {
             access_key_id: key.map(|key| key.access_key_id.clone()).unwrap_or_default(),
-            secret_access_key: key.map(|key| key.secret_access_key.clone()).unwrap_or_default(),
+            secret_access_key: key
+                .map(|key| key.secret_access_key.clone())
+                .unwrap_or_default(),
         }
     };
     let operator = keys(&|name| name != ENGINEER);

@@ -103,14 +103,22 @@ impl LabServer {
     /// [`LabError::Listen`] when the address cannot be bound, [`LabError::Scenario`] when the
     /// scenario does not make a world, [`LabError::Speed`] for a nonsensical clock.
     pub async fn start(config: LabConfig) -> Result<LabHandle, LabError> {
-        let LabConfig { scenario, listen, clock, latency } = config;
+        let LabConfig {
+            scenario,
+            listen,
+            clock,
+            latency,
+        } = config;
         if let ClockMode::Speed(speed) = clock
             && !(speed.is_finite() && speed > 0.0)
         {
             return Err(LabError::Speed(speed));
         }
         let lab = Arc::new(Lab::new(&scenario, clock, latency)?);
-        let failed = |source| LabError::Listen { address: listen, source };
+        let failed = |source| LabError::Listen {
+            address: listen,
+            source,
+        };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let stop = CancellationToken::new();
@@ -118,9 +126,16 @@ impl LabServer {
         let service =
             endpoint::router(Arc::clone(&lab)).into_make_service_with_connect_info::<SocketAddr>();
         let task = tokio::spawn(async move {
-            axum::serve(listener, service).with_graceful_shutdown(stopped).await
+            axum::serve(listener, service)
+                .with_graceful_shutdown(stopped)
+                .await
         });
-        Ok(LabHandle { lab, address, stop, task: Some(task) })
+        Ok(LabHandle {
+            lab,
+            address,
+            stop,
+            task: Some(task),
+        })
     }
 }
 

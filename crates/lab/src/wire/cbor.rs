@@ -91,7 +91,11 @@ impl<'a> Reader<'a> {
     }
 
     fn big_endian(&mut self, count: usize) -> Option<u64> {
-        Some(self.take(count)?.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)))
+        Some(
+            self.take(count)?
+                .iter()
+                .fold(0, |sum, byte| (sum << 8) | u64::from(*byte)),
+        )
     }
 
     /// The argument of an item head; `None` inside `Some` means indefinite length.
@@ -128,7 +132,10 @@ impl<'a> Reader<'a> {
                 22 | 23 => Some(Value::Null),
                 26 => {
                     let bits = u32::try_from(self.big_endian(4)?).ok()?;
-                    Some(Number::from_f64(f64::from(f32::from_bits(bits))).map_or(Value::Null, Value::Number))
+                    Some(
+                        Number::from_f64(f64::from(f32::from_bits(bits)))
+                            .map_or(Value::Null, Value::Number),
+                    )
                 }
                 27 => {
                     let number = f64::from_bits(self.big_endian(8)?);
@@ -156,7 +163,9 @@ impl<'a> Reader<'a> {
                 let mut members = Map::new();
                 let mut count = 0;
                 while self.more(argument, count)? {
-                    let Value::String(name) = self.item(depth + 1)? else { return None };
+                    let Value::String(name) = self.item(depth + 1)? else {
+                        return None;
+                    };
                     members.insert(name, self.item(depth + 1)?);
                     count += 1;
                 }
@@ -200,7 +209,10 @@ mod tests {
 
     #[test]
     fn indefinite_maps_are_read() {
-        assert_eq!(decode(&[0xbf, 0x61, b'a', 0x9f, 0x01, 0xff, 0xff]), Some(json!({"a": [1]})));
+        assert_eq!(
+            decode(&[0xbf, 0x61, b'a', 0x9f, 0x01, 0xff, 0xff]),
+            Some(json!({"a": [1]}))
+        );
     }
 
     proptest! {

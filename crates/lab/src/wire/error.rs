@@ -8,7 +8,11 @@ use super::Protocol;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ApiError {
     /// An exception of the service's own model.
-    Modelled { code: &'static str, message: String, status: StatusCode },
+    Modelled {
+        code: &'static str,
+        message: String,
+        status: StatusCode,
+    },
     /// The caller may not do this.
     Denied { message: String },
     /// No such access key, or a session token that does not belong to it.
@@ -30,12 +34,20 @@ pub(crate) enum ApiError {
 impl ApiError {
     /// A client error of the service's model: HTTP 400.
     pub(crate) fn invalid(code: &'static str, message: impl Into<String>) -> Self {
-        Self::Modelled { code, message: message.into(), status: StatusCode::BAD_REQUEST }
+        Self::Modelled {
+            code,
+            message: message.into(),
+            status: StatusCode::BAD_REQUEST,
+        }
     }
 
     /// A missing thing, for the services that answer HTTP 404.
     pub(crate) fn absent(code: &'static str, message: impl Into<String>) -> Self {
-        Self::Modelled { code, message: message.into(), status: StatusCode::NOT_FOUND }
+        Self::Modelled {
+            code,
+            message: message.into(),
+            status: StatusCode::NOT_FOUND,
+        }
     }
 
     /// The code, the message and the HTTP status in `protocol`.
@@ -54,17 +66,25 @@ impl ApiError {
             (code.to_owned(), refused)
         };
         match self {
-            Self::Modelled { code, message, status } => {
-                ((*code).to_owned(), message.clone(), *status)
-            }
+            Self::Modelled {
+                code,
+                message,
+                status,
+            } => ((*code).to_owned(), message.clone(), *status),
             Self::Denied { message } => {
-                let (code, status) =
-                    pick("AccessDeniedException", "AccessDenied", "UnauthorizedOperation");
+                let (code, status) = pick(
+                    "AccessDeniedException",
+                    "AccessDenied",
+                    "UnauthorizedOperation",
+                );
                 (code, message.clone(), status)
             }
             Self::UnknownKey => {
-                let (code, status) =
-                    pick("UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure");
+                let (code, status) = pick(
+                    "UnrecognizedClientException",
+                    "InvalidClientTokenId",
+                    "AuthFailure",
+                );
                 let message = match protocol {
                     Ec2 => "AWS was not able to validate the provided access credentials",
                     Json10 | Json11 | Cbor | Query => {
@@ -74,8 +94,11 @@ impl ApiError {
                 (code, message.to_owned(), status)
             }
             Self::BadSignature { message } => {
-                let (code, status) =
-                    pick("InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure");
+                let (code, status) = pick(
+                    "InvalidSignatureException",
+                    "SignatureDoesNotMatch",
+                    "AuthFailure",
+                );
                 (code, message.clone(), status)
             }
             Self::ExpiredToken => {
@@ -98,8 +121,7 @@ impl ApiError {
                 (code, "Missing Authentication Token".to_owned(), status)
             }
             Self::Throttled => {
-                let (code, _) =
-                    pick("ThrottlingException", "Throttling", "RequestLimitExceeded");
+                let (code, _) = pick("ThrottlingException", "Throttling", "RequestLimitExceeded");
                 let status = match protocol {
                     Ec2 => StatusCode::SERVICE_UNAVAILABLE,
                     Json10 | Json11 | Cbor | Query => StatusCode::BAD_REQUEST,
@@ -111,8 +133,11 @@ impl ApiError {
                 (code, message.clone(), StatusCode::INTERNAL_SERVER_ERROR)
             }
             Self::Unsimulated { service, operation } => {
-                let (code, _) =
-                    pick("UnknownOperationException", "InvalidAction", "InvalidAction");
+                let (code, _) = pick(
+                    "UnknownOperationException",
+                    "InvalidAction",
+                    "InvalidAction",
+                );
                 let message = format!(
                     "The lab does not simulate the operation {operation} of the service {service}."
                 );

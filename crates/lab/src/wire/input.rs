@@ -84,7 +84,11 @@ impl Input {
         let filters = self.items("Filter").into_iter();
         filters
             .filter_map(|filter| {
-                let values = filter.texts("Value").into_iter().map(str::to_owned).collect();
+                let values = filter
+                    .texts("Value")
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect();
                 Some((filter.text("Name")?.to_owned(), values))
             })
             .collect()
@@ -98,7 +102,9 @@ impl Input {
 }
 
 fn decode(text: &str) -> String {
-    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
+    percent_decode_str(&text.replace('+', " "))
+        .decode_utf8_lossy()
+        .into_owned()
 }
 
 /// A form name split at its dots.
@@ -132,10 +138,17 @@ impl Node {
                 .map(|(key, node)| (key.parse().unwrap_or_default(), node))
                 .collect();
             items.sort_by_key(|(index, _)| *index);
-            return items.into_iter().map(|(_, node)| node.into_value()).collect();
+            return items
+                .into_iter()
+                .map(|(_, node)| node.into_value())
+                .collect();
         }
         let members = self.children.into_iter();
-        Value::Object(members.map(|(key, node)| (key, node.into_value())).collect::<Map<_, _>>())
+        Value::Object(
+            members
+                .map(|(key, node)| (key, node.into_value()))
+                .collect::<Map<_, _>>(),
+        )
     }
 }
 
@@ -160,7 +173,13 @@ mod tests {
                 "Tags": [{"Key": "y"}, {"Key": "z"}],
             }),
         );
-        assert_eq!(input.filters(), [("vpc-id".to_owned(), vec!["a+b".to_owned(), "c d".to_owned()])]);
+        assert_eq!(
+            input.filters(),
+            [(
+                "vpc-id".to_owned(),
+                vec!["a+b".to_owned(), "c d".to_owned()]
+            )]
+        );
         assert!(input.texts("Empty").is_empty());
     }
 }

@@ -24,7 +24,10 @@ const TARGETS: &[(&str, &str)] = &[
     ("AnyScaleFrontendService", "application-autoscaling"),
     ("secretsmanager", "secretsmanager"),
     ("AmazonSSM", "ssm"),
-    ("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101", "cloudtrail"),
+    (
+        "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101",
+        "cloudtrail",
+    ),
     ("CloudTrail_20131101", "cloudtrail"),
     ("GraniteServiceVersion20100801", "cloudwatch"),
     ("GetResources", "tagging"),
@@ -37,9 +40,18 @@ const TARGETS: &[(&str, &str)] = &[
 const QUERY: &[(&str, &str)] = &[
     ("sts", "https://sts.amazonaws.com/doc/2011-06-15/"),
     ("iam", "https://iam.amazonaws.com/doc/2010-05-08/"),
-    ("elasticloadbalancing", "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"),
-    ("cloudformation", "http://cloudformation.amazonaws.com/doc/2010-05-15/"),
-    ("cloudwatch", "http://monitoring.amazonaws.com/doc/2010-08-01/"),
+    (
+        "elasticloadbalancing",
+        "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
+    ),
+    (
+        "cloudformation",
+        "http://cloudformation.amazonaws.com/doc/2010-05-15/",
+    ),
+    (
+        "cloudwatch",
+        "http://monitoring.amazonaws.com/doc/2010-08-01/",
+    ),
 ];
 const EC2_NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
 
@@ -54,22 +66,41 @@ pub(crate) struct Route {
 
 impl Route {
     /// Reads protocol, service and operation. `scope` is the service named in the signature.
-    pub(crate) fn read(path: &str, query: &str, headers: &HeaderMap, body: &[u8], scope: &str) -> Self {
+    pub(crate) fn read(
+        path: &str,
+        query: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+        scope: &str,
+    ) -> Self {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let scope = if scope == "monitoring" { "cloudwatch" } else { scope };
+        let scope = if scope == "monitoring" {
+            "cloudwatch"
+        } else {
+            scope
+        };
         if header("smithy-protocol") == Some("rpc-v2-cbor") {
             let mut parts = path.trim_start_matches('/').split('/').skip(1);
             let target = parts.next().unwrap_or_default();
             let operation = parts.nth(1).unwrap_or_default().to_owned();
             let input = Input::from_value(cbor::decode(body).unwrap_or_default());
             let service = service_of(target).unwrap_or(scope).to_owned();
-            return Self { protocol: Protocol::Cbor, service, operation, input };
+            return Self {
+                protocol: Protocol::Cbor,
+                service,
+                operation,
+                input,
+            };
         }
         if let Some(target) = header("x-amz-target") {
             let (prefix, operation) = target.rsplit_once('.').unwrap_or(("", target));
             let json10 = header("content-type").is_some_and(|kind| kind.ends_with("json-1.0"));
             return Self {
-                protocol: if json10 { Protocol::Json10 } else { Protocol::Json11 },
+                protocol: if json10 {
+                    Protocol::Json10
+                } else {
+                    Protocol::Json11
+                },
                 service: service_of(prefix).unwrap_or(scope).to_owned(),
                 operation: operation.to_owned(),
                 input: Input::from_value(serde_json::from_slice(body).unwrap_or_default()),
@@ -78,7 +109,11 @@ impl Route {
         let body = String::from_utf8_lossy(body);
         let input = Input::from_form(if body.is_empty() { query } else { &body });
         Self {
-            protocol: if scope == "ec2" { Protocol::Ec2 } else { Protocol::Query },
+            protocol: if scope == "ec2" {
+                Protocol::Ec2
+            } else {
+                Protocol::Query
+            },
             service: if scope.is_empty() { "sts" } else { scope }.to_owned(),
             operation: input.text("Action").unwrap_or_default().to_owned(),
             input,
@@ -87,7 +122,10 @@ impl Route {
 }
 
 fn service_of(target: &str) -> Option<&'static str> {
-    TARGETS.iter().find(|(prefix, _)| *prefix == target).map(|(_, service)| *service)
+    TARGETS
+        .iter()
+        .find(|(prefix, _)| *prefix == target)
+        .map(|(_, service)| *service)
 }
 
 /// Status, headers and body of an answer, before it becomes an HTTP response.
@@ -101,9 +139,14 @@ pub(crate) fn render_output(route: &Route, output: &Value, request_id: &str) -> 
         Protocol::Query => {
             let operation = &route.operation;
             let namespace = QUERY.iter().find(|(service, _)| *service == route.service);
-            let namespace = namespace.map(|(_, namespace)| *namespace).unwrap_or_default();
+            let namespace = namespace
+                .map(|(_, namespace)| *namespace)
+                .unwrap_or_default();
             let mut out = format!("<{operation}Response xmlns=\"{namespace}\">");
-            if output.as_object().is_some_and(|members| !members.is_empty()) {
+            if output
+                .as_object()
+                .is_some_and(|members| !members.is_empty())
+            {
                 let name = format!("{operation}Result");
                 xml::element(&mut out, &name, output, ListStyle::Member);
             } else {
@@ -146,9 +189,15 @@ pub(crate) fn render_error(route: &Route, error: &ApiError, request_id: &str) ->
             }
         }
         Protocol::Query => {
-            let side = if status.is_server_error() { "Receiver" } else { "Sender" };
+            let side = if status.is_server_error() {
+                "Receiver"
+            } else {
+                "Sender"
+            };
             let namespace = QUERY.iter().find(|(service, _)| *service == route.service);
-            let namespace = namespace.map(|(_, namespace)| *namespace).unwrap_or_default();
+            let namespace = namespace
+                .map(|(_, namespace)| *namespace)
+                .unwrap_or_default();
             let mut out = format!("<ErrorResponse xmlns=\"{namespace}\">");
             let error = json!({"Type": side, "Code": code, "Message": message});
             xml::element(&mut out, "Error", &error, ListStyle::Member);
@@ -171,7 +220,9 @@ pub(crate) fn render_error(route: &Route, error: &ApiError, request_id: &str) ->
 }
 
 fn object<const N: usize>(members: [(&str, String); N]) -> Value {
-    let members = members.into_iter().map(|(name, text)| (name.to_owned(), Value::String(text)));
+    let members = members
+        .into_iter()
+        .map(|(name, text)| (name.to_owned(), Value::String(text)));
     Value::Object(members.collect::<Map<_, _>>())
 }
 
@@ -184,7 +235,10 @@ fn headers(protocol: Protocol, request_id: &str) -> HeaderMap {
         Protocol::Ec2 => "text/xml;charset=UTF-8",
         Protocol::Cbor => "application/cbor",
     };
-    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(
+        http::header::CONTENT_TYPE,
+        HeaderValue::from_static(content_type),
+    );
     if protocol == Protocol::Cbor {
         headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
     }

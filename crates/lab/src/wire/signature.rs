@@ -14,8 +14,11 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 /// What RFC 3986 leaves unreserved; SigV4 encodes everything else.
-const RESERVED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// AWS refuses a signature that is further than this from its own clock.
 const MAX_SKEW: TimeDelta = TimeDelta::minutes(5);
@@ -37,7 +40,9 @@ impl Authorization {
         let Some(header) = headers.get(http::header::AUTHORIZATION) else {
             return Ok(None);
         };
-        let header = header.to_str().map_err(|_| SignatureProblem::Incomplete("Authorization"))?;
+        let header = header
+            .to_str()
+            .map_err(|_| SignatureProblem::Incomplete("Authorization"))?;
         let Some(rest) = header.strip_prefix(ALGORITHM) else {
             return Err(SignatureProblem::Incomplete("AWS4-HMAC-SHA256"));
         };
@@ -54,7 +59,12 @@ impl Authorization {
         let signed_headers = signed_headers.ok_or(SignatureProblem::Incomplete("SignedHeaders"))?;
         let signature = signature.ok_or(SignatureProblem::Incomplete("Signature"))?;
         let mut scope = credential.split('/');
-        let mut next = || scope.next().filter(|part| !part.is_empty()).map(str::to_owned);
+        let mut next = || {
+            scope
+                .next()
+                .filter(|part| !part.is_empty())
+                .map(str::to_owned)
+        };
         let (Some(access_key_id), Some(date), Some(region), Some(service), Some("aws4_request")) =
             (next(), next(), next(), next(), next().as_deref())
         else {
@@ -65,7 +75,10 @@ impl Authorization {
             date,
             region,
             service,
-            signed_headers: signed_headers.split(';').map(str::to_ascii_lowercase).collect(),
+            signed_headers: signed_headers
+                .split(';')
+                .map(str::to_ascii_lowercase)
+                .collect(),
             signature: signature.to_owned(),
         }))
     }
@@ -79,7 +92,10 @@ pub(crate) enum SignatureProblem {
     /// The date is missing or not an ISO 8601 basic date.
     BadDate,
     /// The signature is older or newer than AWS tolerates.
-    Skewed { signed_at: DateTime<Utc>, now: DateTime<Utc> },
+    Skewed {
+        signed_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    },
     /// The recomputed signature differs.
     Mismatch,
 }
@@ -116,7 +132,12 @@ impl SignedRequest<'_> {
         // SECURITY: an attacker must not be able to leave the host or the operation unsigned.
         for needed in ["host", "x-amz-target", "x-amz-security-token"] {
             let present = self.headers.contains_key(needed);
-            if present && !authorization.signed_headers.iter().any(|name| name == needed) {
+            if present
+                && !authorization
+                    .signed_headers
+                    .iter()
+                    .any(|name| name == needed)
+            {
                 return Err(SignatureProblem::Incomplete("SignedHeaders"));
             }
         }
@@ -128,14 +149,23 @@ impl SignedRequest<'_> {
             return Err(SignatureProblem::Mismatch);
         }
         let canonical = self.canonical(authorization, &body_hash);
-        let Authorization { date, region, service, .. } = authorization;
+        let Authorization {
+            date,
+            region,
+            service,
+            ..
+        } = authorization;
         let to_sign = format!(
             "{ALGORITHM}\n{amz_date}\n{date}/{region}/{service}/aws4_request\n{}",
             hex::encode(Sha256::digest(canonical.as_bytes())),
         );
         let key = generate_signing_key(secret, SystemTime::from(signed_at), region, service);
         let expected = calculate_signature(key, to_sign.as_bytes());
-        if bool::from(expected.as_bytes().ct_eq(authorization.signature.as_bytes())) {
+        if bool::from(
+            expected
+                .as_bytes()
+                .ct_eq(authorization.signature.as_bytes()),
+        ) {
             Ok(())
         } else {
             Err(SignatureProblem::Mismatch)
@@ -183,7 +213,9 @@ fn canonical_path(path: &str) -> String {
     if path.is_empty() {
         return "/".to_owned();
     }
-    let segments = path.split('/').map(|part| utf8_percent_encode(part, RESERVED).to_string());
+    let segments = path
+        .split('/')
+        .map(|part| utf8_percent_encode(part, RESERVED).to_string());
     segments.collect::<Vec<_>>().join("/")
 }
 
@@ -201,7 +233,9 @@ fn canonical_query(query: &str) -> String {
         })
         .collect();
     pairs.sort();
-    let pairs = pairs.into_iter().map(|(name, value)| format!("{name}={value}"));
+    let pairs = pairs
+        .into_iter()
+        .map(|(name, value)| format!("{name}={value}"));
     pairs.collect::<Vec<_>>().join("&")
 }
 

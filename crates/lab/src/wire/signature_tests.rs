@@ -30,13 +30,22 @@ fn now() -> DateTime<Utc> {
     "2015-08-30T12:38:00Z".parse().unwrap()
 }
 
-fn verify(secret: &str, now: DateTime<Utc>, change: impl Fn(&mut HeaderMap, &mut Vec<u8>)) -> Result<(), SignatureProblem> {
+fn verify(
+    secret: &str,
+    now: DateTime<Utc>,
+    change: impl Fn(&mut HeaderMap, &mut Vec<u8>),
+) -> Result<(), SignatureProblem> {
     let (method, uri, mut headers) = example();
     let mut body = Vec::new();
     change(&mut headers, &mut body);
     let authorization = Authorization::parse(&headers)?.expect("a header");
-    SignedRequest { method: &method, uri: &uri, headers: &headers, body: &body }
-        .verify(&authorization, secret, [now, now])
+    SignedRequest {
+        method: &method,
+        uri: &uri,
+        headers: &headers,
+        body: &body,
+    }
+    .verify(&authorization, secret, [now, now])
 }
 
 #[test]
@@ -46,7 +55,10 @@ fn the_documented_example_verifies() {
 
 #[test]
 fn what_was_not_signed_is_refused() {
-    assert_eq!(verify("another", now(), |_, _| {}), Err(SignatureProblem::Mismatch));
+    assert_eq!(
+        verify("another", now(), |_, _| {}),
+        Err(SignatureProblem::Mismatch)
+    );
     assert_eq!(
         verify(SECRET, now(), |_, body| body.push(b'x')),
         Err(SignatureProblem::Mismatch),
@@ -68,7 +80,10 @@ fn what_was_not_signed_is_refused() {
 #[test]
 fn an_old_signature_is_refused() {
     let late = now() + TimeDelta::minutes(6);
-    assert!(matches!(verify(SECRET, late, |_, _| {}), Err(SignatureProblem::Skewed { .. })));
+    assert!(matches!(
+        verify(SECRET, late, |_, _| {}),
+        Err(SignatureProblem::Skewed { .. })
+    ));
 }
 
 #[test]

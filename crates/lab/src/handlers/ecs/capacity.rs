@@ -7,7 +7,14 @@ use super::{PAGES, cluster, cluster_name, invalid, last, missing, on_cluster, pa
 use crate::world::{ContainerInstance, Resources};
 
 fn instance_arn(call: &Call<'_>, reference: &str) -> String {
-    call.arn("ecs", &format!("container-instance/{}/{}", cluster_name(call), last(reference)))
+    call.arn(
+        "ecs",
+        &format!(
+            "container-instance/{}/{}",
+            cluster_name(call),
+            last(reference)
+        ),
+    )
 }
 
 pub(super) fn list_instances(call: &mut Call<'_>) -> Answer {
@@ -21,13 +28,21 @@ pub(super) fn list_instances(call: &mut Call<'_>) -> Answer {
         .filter(|instance| status.is_none_or(|status| instance.status == status))
         .map(|instance| instance.arn.clone());
     let (arns, next) = page(arns, call.input, PAGES)?;
-    Ok(compact(json!({"containerInstanceArns": arns, "nextToken": next})))
+    Ok(compact(
+        json!({"containerInstanceArns": arns, "nextToken": next}),
+    ))
 }
 
 pub(super) fn describe_instances_needs(call: &Call<'_>) -> Vec<Need> {
     let instances = call.input.texts("containerInstances").into_iter();
     instances
-        .map(|id| on_cluster(call, "ecs:DescribeContainerInstances", &instance_arn(call, id)))
+        .map(|id| {
+            on_cluster(
+                call,
+                "ecs:DescribeContainerInstances",
+                &instance_arn(call, id),
+            )
+        })
         .collect()
 }
 
@@ -44,7 +59,9 @@ pub(super) fn describe_instances(call: &mut Call<'_>) -> Answer {
             Some(_) | None => failures.push(missing(instance_arn(call, reference))),
         }
     }
-    Ok(compact(json!({"containerInstances": found, "failures": failures})))
+    Ok(compact(
+        json!({"containerInstances": found, "failures": failures}),
+    ))
 }
 
 fn describe_instance(instance: &ContainerInstance) -> Value {
@@ -55,7 +72,10 @@ fn describe_instance(instance: &ContainerInstance) -> Value {
                 "doubleValue": 0.0, "longValue": 0,
             })
         };
-        json!([integer("CPU", resources.cpu), integer("MEMORY", resources.memory_mib)])
+        json!([
+            integer("CPU", resources.cpu),
+            integer("MEMORY", resources.memory_mib)
+        ])
     };
     let attribute = |name: &str, value: &str| json!({"name": name, "value": value});
     json!({
@@ -85,12 +105,15 @@ pub(super) fn describe_providers(call: &mut Call<'_>) -> Answer {
     let wanted = call.input.texts("capacityProviders");
     let mut list = Vec::new();
     for name in ["FARGATE", "FARGATE_SPOT"] {
-        list.push((name.to_owned(), json!({
-            "capacityProviderArn": call.arn("ecs", &format!("capacity-provider/{name}")),
-            "name": name,
-            "status": "ACTIVE",
-            "tags": [],
-        })));
+        list.push((
+            name.to_owned(),
+            json!({
+                "capacityProviderArn": call.arn("ecs", &format!("capacity-provider/{name}")),
+                "name": name,
+                "status": "ACTIVE",
+                "tags": [],
+            }),
+        ));
     }
     for provider in call.here().capacity_providers.values() {
         let group = provider.auto_scaling_group_arn.as_ref().map(|arn| {
@@ -104,25 +127,34 @@ pub(super) fn describe_providers(call: &mut Call<'_>) -> Answer {
                 "managedTerminationProtection": "DISABLED",
             })
         });
-        list.push((provider.name.clone(), json!({
-            "capacityProviderArn": provider.arn,
-            "name": provider.name,
-            "status": "ACTIVE",
-            "autoScalingGroupProvider": group,
-            "tags": [],
-        })));
+        list.push((
+            provider.name.clone(),
+            json!({
+                "capacityProviderArn": provider.arn,
+                "name": provider.name,
+                "status": "ACTIVE",
+                "autoScalingGroupProvider": group,
+                "tags": [],
+            }),
+        ));
     }
     let known = |reference: &str| list.iter().any(|(name, _)| name == last(reference));
     let failures: Vec<Value> = wanted
         .iter()
         .filter(|reference| !known(reference))
-        .map(|reference| missing(call.arn("ecs", &format!("capacity-provider/{}", last(reference)))))
+        .map(|reference| {
+            missing(call.arn("ecs", &format!("capacity-provider/{}", last(reference))))
+        })
         .collect();
     let chosen: Vec<Value> = list
         .iter()
-        .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|reference| last(reference) == name))
+        .filter(|(name, _)| {
+            wanted.is_empty() || wanted.iter().any(|reference| last(reference) == name)
+        })
         .map(|(_, provider)| provider.clone())
         .collect();
     let (chosen, next) = page(chosen, call.input, PAGES)?;
-    Ok(compact(json!({"capacityProviders": chosen, "failures": failures, "nextToken": next})))
+    Ok(compact(
+        json!({"capacityProviders": chosen, "failures": failures, "nextToken": next}),
+    ))
 }

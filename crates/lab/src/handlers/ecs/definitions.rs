@@ -29,22 +29,30 @@ pub(super) fn list(call: &mut Call<'_>) -> Answer {
         arns.reverse();
     }
     let (arns, next) = page(arns, input, PAGES)?;
-    Ok(compact(json!({"taskDefinitionArns": arns, "nextToken": next})))
+    Ok(compact(
+        json!({"taskDefinitionArns": arns, "nextToken": next}),
+    ))
 }
 
 pub(super) fn families(call: &mut Call<'_>) -> Answer {
     let input = call.input;
     let status = input.text("status").unwrap_or("ALL");
     let prefix = input.text("familyPrefix").unwrap_or_default();
-    let families = call.here().task_definitions.iter().filter_map(|(family, revisions)| {
-        let active = revisions.iter().any(|one| one.status == TaskDefinitionStatus::Active);
-        let fits = match status {
-            "ACTIVE" => active,
-            "INACTIVE" => !active,
-            _ => true,
-        };
-        (fits && family.starts_with(prefix)).then(|| family.clone())
-    });
+    let families = call
+        .here()
+        .task_definitions
+        .iter()
+        .filter_map(|(family, revisions)| {
+            let active = revisions
+                .iter()
+                .any(|one| one.status == TaskDefinitionStatus::Active);
+            let fits = match status {
+                "ACTIVE" => active,
+                "INACTIVE" => !active,
+                _ => true,
+            };
+            (fits && family.starts_with(prefix)).then(|| family.clone())
+        });
     let (families, next) = page(families, input, PAGES)?;
     Ok(compact(json!({"families": families, "nextToken": next})))
 }
@@ -55,8 +63,11 @@ pub(super) fn describe(call: &mut Call<'_>) -> Answer {
         .here()
         .task_definition(reference)
         .ok_or_else(|| client("Unable to describe task definition."))?;
-    let tags = includes(call, "TAGS").then(|| definition.body.get("tags").cloned().unwrap_or(json!([])));
-    Ok(compact(json!({"taskDefinition": body(definition), "tags": tags})))
+    let tags =
+        includes(call, "TAGS").then(|| definition.body.get("tags").cloned().unwrap_or(json!([])));
+    Ok(compact(
+        json!({"taskDefinition": body(definition), "tags": tags}),
+    ))
 }
 
 /// What was registered, with what AWS adds to it.
@@ -72,17 +83,22 @@ fn body(definition: &TaskDefinition) -> Value {
         set("revision", Value::from(definition.revision));
         set("status", Value::from(definition.status.as_str()));
         set("registeredAt", epoch(definition.registered_at));
-        set("registeredBy", Value::from(definition.registered_by.as_str()));
+        set(
+            "registeredBy",
+            Value::from(definition.registered_by.as_str()),
+        );
         if let Some(at) = definition.deregistered_at {
             set("deregisteredAt", epoch(at));
         }
         for name in ["volumes", "placementConstraints"] {
             members.entry(name).or_insert_with(|| json!([]));
         }
-        members.entry("compatibilities").or_insert_with(|| match definition.spec.is_awsvpc() {
-            true => json!(["EC2", "FARGATE"]),
-            false => json!(["EXTERNAL", "EC2"]),
-        });
+        members
+            .entry("compatibilities")
+            .or_insert_with(|| match definition.spec.is_awsvpc() {
+                true => json!(["EC2", "FARGATE"]),
+                false => json!(["EXTERNAL", "EC2"]),
+            });
     }
     body
 }
@@ -108,15 +124,23 @@ pub(super) fn register_needs(call: &Call<'_>) -> Vec<Need> {
 pub(super) fn register(call: &mut Call<'_>) -> Answer {
     call.input.required("family", "ClientException")?;
     let (account, region) = (call.caller.account.as_str(), call.region);
-    let definition =
-        call.world.register_task_definition(account, region, &call.caller.arn, call.input.value())?;
+    let definition = call.world.register_task_definition(
+        account,
+        region,
+        &call.caller.arn,
+        call.input.value(),
+    )?;
     let tags = call.input.member("tags").cloned();
-    Ok(compact(json!({"taskDefinition": body(&definition), "tags": tags})))
+    Ok(compact(
+        json!({"taskDefinition": body(&definition), "tags": tags}),
+    ))
 }
 
 pub(super) fn deregister(call: &mut Call<'_>) -> Answer {
     let reference = call.input.required("taskDefinition", "ClientException")?;
     let (account, region) = (call.caller.account.as_str(), call.region);
-    let definition = call.world.deregister_task_definition(account, region, reference)?;
+    let definition = call
+        .world
+        .deregister_task_definition(account, region, reference)?;
     Ok(compact(json!({"taskDefinition": body(&definition)})))
 }

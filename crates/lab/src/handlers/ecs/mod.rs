@@ -17,7 +17,13 @@ const fn reads(
     needs: fn(&Call<'_>) -> Vec<Need>,
     run: fn(&mut Call<'_>) -> Answer,
 ) -> Operation {
-    Operation { service: "ecs", name, effect: Effect::Reads, needs, run }
+    Operation {
+        service: "ecs",
+        name,
+        effect: Effect::Reads,
+        needs,
+        run,
+    }
 }
 
 const fn mutates(
@@ -25,14 +31,36 @@ const fn mutates(
     needs: fn(&Call<'_>) -> Vec<Need>,
     run: fn(&mut Call<'_>) -> Answer,
 ) -> Operation {
-    Operation { service: "ecs", name, effect: Effect::Mutates, needs, run }
+    Operation {
+        service: "ecs",
+        name,
+        effect: Effect::Mutates,
+        needs,
+        run,
+    }
 }
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    reads("ListClusters", |_| everything("ecs:ListClusters"), list_clusters),
-    reads("DescribeClusters", describe_clusters_needs, describe_clusters),
-    reads("ListServices", |call| vec![on_cluster(call, "ecs:ListServices", "*")], services::list),
-    reads("DescribeServices", services::describe_needs, services::describe),
+    reads(
+        "ListClusters",
+        |_| everything("ecs:ListClusters"),
+        list_clusters,
+    ),
+    reads(
+        "DescribeClusters",
+        describe_clusters_needs,
+        describe_clusters,
+    ),
+    reads(
+        "ListServices",
+        |call| vec![on_cluster(call, "ecs:ListServices", "*")],
+        services::list,
+    ),
+    reads(
+        "DescribeServices",
+        services::describe_needs,
+        services::describe,
+    ),
     reads(
         "ListServiceDeployments",
         |call| services::one(call, "ecs:ListServiceDeployments", "service"),
@@ -43,11 +71,23 @@ pub(super) const OPERATIONS: &[Operation] = &[
         |_| everything("ecs:DescribeServiceDeployments"),
         services::describe_deployments,
     ),
-    mutates("UpdateService", |call| services::one(call, "ecs:UpdateService", "service"), services::update),
-    reads("ListTasks", |call| vec![on_cluster(call, "ecs:ListTasks", "*")], tasks::list),
+    mutates(
+        "UpdateService",
+        |call| services::one(call, "ecs:UpdateService", "service"),
+        services::update,
+    ),
+    reads(
+        "ListTasks",
+        |call| vec![on_cluster(call, "ecs:ListTasks", "*")],
+        tasks::list,
+    ),
     reads("DescribeTasks", tasks::describe_needs, tasks::describe),
     mutates("StopTask", tasks::stop_needs, tasks::stop),
-    reads("ListTaskDefinitions", |_| everything("ecs:ListTaskDefinitions"), definitions::list),
+    reads(
+        "ListTaskDefinitions",
+        |_| everything("ecs:ListTaskDefinitions"),
+        definitions::list,
+    ),
     reads(
         "ListTaskDefinitionFamilies",
         |_| everything("ecs:ListTaskDefinitionFamilies"),
@@ -58,7 +98,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         |_| everything("ecs:DescribeTaskDefinition"),
         definitions::describe,
     ),
-    mutates("RegisterTaskDefinition", definitions::register_needs, definitions::register),
+    mutates(
+        "RegisterTaskDefinition",
+        definitions::register_needs,
+        definitions::register,
+    ),
     mutates(
         "DeregisterTaskDefinition",
         |_| everything("ecs:DeregisterTaskDefinition"),
@@ -66,7 +110,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     reads(
         "ListContainerInstances",
-        |call| vec![on_cluster(call, "ecs:ListContainerInstances", &cluster_arn(call))],
+        |call| {
+            vec![on_cluster(
+                call,
+                "ecs:ListContainerInstances",
+                &cluster_arn(call),
+            )]
+        },
         capacity::list_instances,
     ),
     reads(
@@ -81,10 +131,19 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     reads(
         "ListTagsForResource",
-        |call| vec![Need::on("ecs:ListTagsForResource", call.input.text("resourceArn").unwrap_or("*"))],
+        |call| {
+            vec![Need::on(
+                "ecs:ListTagsForResource",
+                call.input.text("resourceArn").unwrap_or("*"),
+            )]
+        },
         tags_for_resource,
     ),
-    reads("ListAccountSettings", |_| everything("ecs:ListAccountSettings"), account_settings),
+    reads(
+        "ListAccountSettings",
+        |_| everything("ecs:ListAccountSettings"),
+        account_settings,
+    ),
 ];
 
 const PAGES: Paging = Paging {
@@ -124,7 +183,10 @@ fn cluster<'a>(call: &'a Call<'_>) -> Result<&'a Cluster, ApiError> {
         .is_some_and(|arn| arn != cluster_arn(call));
     match call.here().clusters.get(cluster_name(call)) {
         Some(cluster) if !foreign => Ok(cluster),
-        Some(_) | None => Err(ApiError::invalid("ClusterNotFoundException", "Cluster not found.")),
+        Some(_) | None => Err(ApiError::invalid(
+            "ClusterNotFoundException",
+            "Cluster not found.",
+        )),
     }
 }
 
@@ -137,7 +199,9 @@ fn missing(arn: impl Into<String>) -> Value {
 }
 
 fn tag_list(tags: &[(String, String)]) -> Value {
-    tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect()
+    tags.iter()
+        .map(|(key, value)| json!({"key": key, "value": value}))
+        .collect()
 }
 
 fn includes(call: &Call<'_>, what: &str) -> bool {
@@ -145,14 +209,22 @@ fn includes(call: &Call<'_>, what: &str) -> bool {
 }
 
 fn list_clusters(call: &mut Call<'_>) -> Answer {
-    let arns = call.here().clusters.values().map(|cluster| cluster.arn.clone());
+    let arns = call
+        .here()
+        .clusters
+        .values()
+        .map(|cluster| cluster.arn.clone());
     let (arns, next) = page(arns, call.input, PAGES)?;
     Ok(compact(json!({"clusterArns": arns, "nextToken": next})))
 }
 
 fn describe_clusters_needs(call: &Call<'_>) -> Vec<Need> {
     let names = call.input.texts("clusters");
-    let names = if names.is_empty() { vec!["default"] } else { names };
+    let names = if names.is_empty() {
+        vec!["default"]
+    } else {
+        names
+    };
     names
         .into_iter()
         .map(|name| {
@@ -164,7 +236,11 @@ fn describe_clusters_needs(call: &Call<'_>) -> Vec<Need> {
 
 fn describe_clusters(call: &mut Call<'_>) -> Answer {
     let names = call.input.texts("clusters");
-    let names = if names.is_empty() { vec!["default"] } else { names };
+    let names = if names.is_empty() {
+        vec!["default"]
+    } else {
+        names
+    };
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for name in names {
         match call.here().clusters.get(last(name)) {
@@ -183,13 +259,24 @@ fn describe_cluster(call: &Call<'_>, cluster: &Cluster) -> Value {
         pending += service.pending_count;
         active += u32::from(service.status == crate::world::ServiceStatus::Active);
     }
-    let instances = here.container_instances.values().filter(|instance| instance.cluster == cluster.name);
-    let insights = if cluster.container_insights { "enabled" } else { "disabled" };
+    let instances = here
+        .container_instances
+        .values()
+        .filter(|instance| instance.cluster == cluster.name);
+    let insights = if cluster.container_insights {
+        "enabled"
+    } else {
+        "disabled"
+    };
     let statistics: Value = if includes(call, "STATISTICS") {
-        [("runningTasksCount", running), ("pendingTasksCount", pending), ("activeServiceCount", active)]
-            .into_iter()
-            .map(|(name, value)| json!({"name": name, "value": value.to_string()}))
-            .collect()
+        [
+            ("runningTasksCount", running),
+            ("pendingTasksCount", pending),
+            ("activeServiceCount", active),
+        ]
+        .into_iter()
+        .map(|(name, value)| json!({"name": name, "value": value.to_string()}))
+        .collect()
     } else {
         json!([])
     };
@@ -214,16 +301,28 @@ fn describe_cluster(call: &Call<'_>, cluster: &Cluster) -> Value {
 }
 
 fn tags_for_resource(call: &mut Call<'_>) -> Answer {
-    let arn = call.input.required("resourceArn", "InvalidParameterException")?;
+    let arn = call
+        .input
+        .required("resourceArn", "InvalidParameterException")?;
     let here = call.here();
     let tags = here
         .clusters
         .values()
         .find(|cluster| cluster.arn == arn)
         .map(|cluster| &cluster.tags)
-        .or_else(|| here.services.values().find(|service| service.arn == arn).map(|service| &service.tags));
+        .or_else(|| {
+            here.services
+                .values()
+                .find(|service| service.arn == arn)
+                .map(|service| &service.tags)
+        });
     let known = || {
-        let task = || here.services.values().flat_map(|service| &service.tasks).any(|task| task.arn == arn);
+        let task = || {
+            here.services
+                .values()
+                .flat_map(|service| &service.tasks)
+                .any(|task| task.arn == arn)
+        };
         here.task_definition(arn).is_some() || task()
     };
     match tags {
@@ -236,7 +335,11 @@ fn tags_for_resource(call: &mut Call<'_>) -> Answer {
 fn account_settings(call: &mut Call<'_>) -> Answer {
     let wanted = call.input.text("name");
     let root = format!("arn:aws:iam::{}:root", call.caller.account);
-    let settings = ["serviceLongArnFormat", "taskLongArnFormat", "containerInstanceLongArnFormat"];
+    let settings = [
+        "serviceLongArnFormat",
+        "taskLongArnFormat",
+        "containerInstanceLongArnFormat",
+    ];
     let settings: Vec<Value> = settings
         .into_iter()
         .filter(|name| wanted.is_none_or(|wanted| wanted == *name))

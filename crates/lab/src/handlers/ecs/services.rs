@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::super::{Answer, Call, Need, compact, epoch};
-use super::{PAGES, cluster, cluster_name, includes, invalid, last, missing, on_cluster, page, tag_list};
+use super::{
+    PAGES, cluster, cluster_name, includes, invalid, last, missing, on_cluster, page, tag_list,
+};
 use crate::handlers::page::Paging;
 use crate::wire::ApiError;
 use crate::world::{
@@ -12,7 +14,10 @@ use crate::world::{
 };
 
 fn service_arn(call: &Call<'_>, reference: &str) -> String {
-    call.arn("ecs", &format!("service/{}/{}", cluster_name(call), last(reference)))
+    call.arn(
+        "ecs",
+        &format!("service/{}/{}", cluster_name(call), last(reference)),
+    )
 }
 
 /// The need of an operation on the one service that the input's `member` names.
@@ -29,7 +34,14 @@ pub(super) fn list(call: &mut Call<'_>) -> Answer {
         .services_of(&cluster.name)
         .filter(|service| launch_type.is_none_or(|wanted| service.launch_type.as_str() == wanted))
         .map(|service| service.arn.clone());
-    let (arns, next) = page(arns, call.input, Paging { default: 10, ..PAGES })?;
+    let (arns, next) = page(
+        arns,
+        call.input,
+        Paging {
+            default: 10,
+            ..PAGES
+        },
+    )?;
     Ok(compact(json!({"serviceArns": arns, "nextToken": next})))
 }
 
@@ -62,9 +74,9 @@ pub(super) fn describe(call: &mut Call<'_>) -> Answer {
 }
 
 fn describe_one(service: &Service, with_tags: bool) -> Value {
-    let events = service.events.iter().map(|event| {
-        json!({"id": event.id, "createdAt": epoch(event.at), "message": event.message})
-    });
+    let events = service.events.iter().map(
+        |event| json!({"id": event.id, "createdAt": epoch(event.at), "message": event.message}),
+    );
     let fargate = service.launch_type == LaunchType::Fargate;
     json!({
         "serviceArn": service.arn,
@@ -101,8 +113,11 @@ fn describe_one(service: &Service, with_tags: bool) -> Value {
 }
 
 fn deployment_configuration(configuration: DeploymentConfiguration) -> Value {
-    let DeploymentConfiguration { maximum_percent, minimum_healthy_percent, deployment_circuit_breaker } =
-        configuration;
+    let DeploymentConfiguration {
+        maximum_percent,
+        minimum_healthy_percent,
+        deployment_circuit_breaker,
+    } = configuration;
     json!({
         "deploymentCircuitBreaker": {
             "enable": deployment_circuit_breaker.enable,
@@ -163,7 +178,10 @@ pub(super) fn update(call: &mut Call<'_>) -> Answer {
         .map_err(|problem| invalid(format!("Invalid request: {problem}")))?;
     // An ARN must be this account's and region's; the name alone says too little.
     if input.service.starts_with("arn:") && input.service != service_arn(call, &input.service) {
-        return Err(ApiError::invalid("ServiceNotFoundException", "Service not found."));
+        return Err(ApiError::invalid(
+            "ServiceNotFoundException",
+            "Service not found.",
+        ));
     }
     let input = UpdateServiceInput {
         cluster: Some(name),
@@ -182,7 +200,14 @@ pub(super) fn list_deployments(call: &mut Call<'_>) -> Answer {
         .service_deployments
         .iter()
         .filter(|record| statuses.is_empty() || statuses.contains(&record.status.as_str()));
-    let (chosen, next) = page(chosen, call.input, Paging { default: 20, ..PAGES })?;
+    let (chosen, next) = page(
+        chosen,
+        call.input,
+        Paging {
+            default: 20,
+            ..PAGES
+        },
+    )?;
     let briefs: Vec<Value> = chosen
         .into_iter()
         .map(|record| {
@@ -199,12 +224,16 @@ pub(super) fn list_deployments(call: &mut Call<'_>) -> Answer {
             })
         })
         .collect();
-    Ok(compact(json!({"serviceDeployments": briefs, "nextToken": next})))
+    Ok(compact(
+        json!({"serviceDeployments": briefs, "nextToken": next}),
+    ))
 }
 
 fn find<'a>(call: &'a Call<'_>) -> Result<&'a Service, ApiError> {
     let name = &cluster(call)?.name;
-    let reference = call.input.required("service", "InvalidParameterException")?;
+    let reference = call
+        .input
+        .required("service", "InvalidParameterException")?;
     call.here()
         .service(name, last(reference))
         .ok_or_else(|| ApiError::invalid("ServiceNotFoundException", "Service not found."))
@@ -213,7 +242,10 @@ fn find<'a>(call: &'a Call<'_>) -> Result<&'a Service, ApiError> {
 /// The lab keeps no service revisions of its own: one a task definition revision.
 fn revision_arn(service: &Service, task_definition: &str) -> String {
     let revision = task_definition.rsplit(':').next().unwrap_or_default();
-    format!("{}/{revision:0>19}", service.arn.replace(":service/", ":service-revision/"))
+    format!(
+        "{}/{revision:0>19}",
+        service.arn.replace(":service/", ":service-revision/")
+    )
 }
 
 pub(super) fn describe_deployments(call: &mut Call<'_>) -> Answer {
@@ -221,18 +253,26 @@ pub(super) fn describe_deployments(call: &mut Call<'_>) -> Answer {
     for arn in call.input.texts("serviceDeploymentArns") {
         let services = call.here().services.values();
         let hit = services.flat_map(|service| {
-            service.service_deployments.iter().map(move |record| (service, record))
+            service
+                .service_deployments
+                .iter()
+                .map(move |record| (service, record))
         });
         match hit.into_iter().find(|(_, record)| record.arn == arn) {
             Some((service, record)) => found.push(describe_deployment(service, record)),
             None => failures.push(missing(arn)),
         }
     }
-    Ok(compact(json!({"serviceDeployments": found, "failures": failures})))
+    Ok(compact(
+        json!({"serviceDeployments": found, "failures": failures}),
+    ))
 }
 
 fn describe_deployment(service: &Service, record: &ServiceDeployment) -> Value {
-    let live = service.deployments.iter().find(|deployment| deployment.id == record.deployment);
+    let live = service
+        .deployments
+        .iter()
+        .find(|deployment| deployment.id == record.deployment);
     let revision = |task_definition: &str, live: Option<&Deployment>| {
         json!({
             "arn": revision_arn(service, task_definition),

@@ -8,7 +8,10 @@ use crate::wire::ApiError;
 use crate::world::{Container, NetworkAttachment, Task};
 
 fn task_arn(call: &Call<'_>, reference: &str) -> String {
-    call.arn("ecs", &format!("task/{}/{}", cluster_name(call), last(reference)))
+    call.arn(
+        "ecs",
+        &format!("task/{}/{}", cluster_name(call), last(reference)),
+    )
 }
 
 pub(super) fn list(call: &mut Call<'_>) -> Answer {
@@ -18,7 +21,10 @@ pub(super) fn list(call: &mut Call<'_>) -> Answer {
     if let Some(name) = service
         && call.here().service(&cluster.name, name).is_none()
     {
-        return Err(ApiError::invalid("ServiceNotFoundException", "Service not found."));
+        return Err(ApiError::invalid(
+            "ServiceNotFoundException",
+            "Service not found.",
+        ));
     }
     let status = input.text("desiredStatus").unwrap_or("RUNNING");
     let (family, started_by) = (input.text("family"), input.text("startedBy"));
@@ -32,9 +38,13 @@ pub(super) fn list(call: &mut Call<'_>) -> Answer {
                 && family.is_none_or(|family| family_of(task) == family)
                 && started_by.is_none_or(|id| task.started_by == id)
                 && instance.is_none_or(|id| {
-                    task.container_instance.as_deref().is_some_and(|arn| last(arn) == id)
+                    task.container_instance
+                        .as_deref()
+                        .is_some_and(|arn| last(arn) == id)
                 })
-                && input.text("launchType").is_none_or(|wanted| task.launch_type.as_str() == wanted)
+                && input
+                    .text("launchType")
+                    .is_none_or(|wanted| task.launch_type.as_str() == wanted)
         })
         .map(|task| task.arn.clone());
     let (arns, next) = page(arns, input, PAGES)?;
@@ -48,7 +58,9 @@ fn family_of(task: &Task) -> &str {
 
 pub(super) fn describe_needs(call: &Call<'_>) -> Vec<Need> {
     let tasks = call.input.texts("tasks").into_iter();
-    tasks.map(|task| on_cluster(call, "ecs:DescribeTasks", &task_arn(call, task))).collect()
+    tasks
+        .map(|task| on_cluster(call, "ecs:DescribeTasks", &task_arn(call, task)))
+        .collect()
 }
 
 pub(super) fn describe(call: &mut Call<'_>) -> Answer {
@@ -74,8 +86,14 @@ pub(super) fn describe(call: &mut Call<'_>) -> Answer {
 fn describe_one(call: &Call<'_>, task: &Task) -> Value {
     let definition = call.here().task_definition(&task.task_definition);
     let architecture = definition.map(|definition| definition.spec.architecture().as_str());
-    let containers = task.containers.iter().map(|container| describe_container(task, container));
-    let overrides = task.containers.iter().map(|container| json!({"name": container.name}));
+    let containers = task
+        .containers
+        .iter()
+        .map(|container| describe_container(task, container));
+    let overrides = task
+        .containers
+        .iter()
+        .map(|container| json!({"name": container.name}));
     json!({
         "attachments": task.attachment.iter().map(attachment).collect::<Vec<_>>(),
         "attributes": architecture.map(|name| json!([
@@ -117,14 +135,17 @@ fn describe_one(call: &Call<'_>, task: &Task) -> Value {
 }
 
 fn describe_container(task: &Task, container: &Container) -> Value {
-    let bindings = container.host_ports.iter().map(|(container_port, host_port)| {
-        json!({
-            "bindIP": "0.0.0.0",
-            "containerPort": container_port,
-            "hostPort": host_port,
-            "protocol": "tcp",
-        })
-    });
+    let bindings = container
+        .host_ports
+        .iter()
+        .map(|(container_port, host_port)| {
+            json!({
+                "bindIP": "0.0.0.0",
+                "containerPort": container_port,
+                "hostPort": host_port,
+                "protocol": "tcp",
+            })
+        });
     let interfaces = task.attachment.iter().map(|attachment| {
         json!({"attachmentId": attachment.id, "privateIpv4Address": attachment.private_ip})
     });
@@ -175,6 +196,8 @@ pub(super) fn stop(call: &mut Call<'_>) -> Answer {
     }
     let (account, region) = (call.caller.account.as_str(), call.region);
     let reason = call.input.text("reason");
-    let task = call.world.stop_task(account, region, &name, last(task), reason)?;
+    let task = call
+        .world
+        .stop_task(account, region, &name, last(task), reason)?;
     Ok(compact(json!({"task": describe_one(call, &task)})))
 }

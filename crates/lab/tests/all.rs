@@ -1,0 +1,3 @@
+//! The lab over the wire, driven by the AWS SDK for Rust.
+
+mod suite;

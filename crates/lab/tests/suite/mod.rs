@@ -1,0 +1,6 @@
+mod control;
+mod identity;
+mod isolation;
+mod reads;
+mod repair;
+mod support;
