@@ -1,3 +1,4 @@
 //! The lab over the wire, driven by the AWS SDK for Rust.
 
+#[cfg(test)]
 mod suite;
