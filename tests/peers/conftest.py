@@ -1,6 +1,6 @@
 """Starts the lab as a person does, and gives the tests boto3 clients that talk to it.
 
-The binary is `ECS_DEEP_AGENT_BIN`, or the workspace's debug build. `LAB_URL` names a lab that runs
+The binary is `BINARY`, or the workspace's debug build. `LAB_URL` names a lab that runs
 already.
 """
 
@@ -21,7 +21,7 @@ SCENARIO = os.environ.get("LAB_SCENARIO", "demo")
 
 
 def binary():
-    path = os.environ.get("ECS_DEEP_AGENT_BIN")
+    path = os.environ.get("BINARY")
     return Path(path) if path else ROOT / "target" / "debug" / "ecs-deep-agent"
 
 
