@@ -37,6 +37,15 @@ impl LabClock {
         self.added = self.added.checked_add(&by).unwrap_or(self.added);
     }
 
+    /// Takes time back that the world could not be computed for.
+    pub(super) fn slip(&mut self, by: TimeDelta) {
+        self.added = self.added.checked_sub(&by).unwrap_or(self.added);
+    }
+
+    pub(super) fn runs(&self) -> bool {
+        matches!(self.mode, ClockMode::Speed(_))
+    }
+
     pub(super) fn now(&self) -> DateTime<Utc> {
         self.at(self.started.elapsed())
     }
