@@ -16,7 +16,10 @@ fn diagnose(world: &World) -> Diagnosis {
 #[track_caller]
 fn assert_roots(world: &World, expected: &[&str]) -> Diagnosis {
     let diagnosis = diagnose(world);
-    let roots: Vec<&str> = diagnosis.roots().map(|finding| finding.mode.as_str()).collect();
+    let roots: Vec<&str> = diagnosis
+        .roots()
+        .map(|finding| finding.mode.as_str())
+        .collect();
     assert_eq!(roots, expected, "{:#?}", diagnosis.findings);
     diagnosis
 }
@@ -46,7 +49,11 @@ fn scale_in_exits_are_no_findings() {
 #[test]
 fn noisy_logs_are_no_finding() {
     let mut world = World::healthy();
-    world.says("web", 5, "ERROR environment variable FOO_BAR is not set; OutOfMemoryError; exec format error");
+    world.says(
+        "web",
+        5,
+        "ERROR environment variable FOO_BAR is not set; OutOfMemoryError; exec format error",
+    );
     assert_eq!(assert_roots(&world, &[]).verdict, Verdict::Healthy);
 }
 
@@ -63,7 +70,11 @@ const PULL: &str = "CannotPullContainerError: pull image manifest has been retri
 fn a_tag_that_does_not_exist() {
     let mut world = World::deploying(|next| next.containers[0].image = image("1.5.0"));
     world.images.insert(0, image_snapshot("1.5.0", false));
-    world.stopped(-60, "TaskFailedToStart", &format!("{PULL} {}: not found", image("1.5.0")));
+    world.stopped(
+        -60,
+        "TaskFailedToStart",
+        &format!("{PULL} {}: not found", image("1.5.0")),
+    );
     let diagnosis = assert_roots(&world, &["image-tag-not-found"]);
     assert_eq!(diagnosis.findings[0].confidence, Confidence::High);
     assert!(diagnosis.summary.contains("1.5.0"));
@@ -108,7 +119,10 @@ fn a_role_that_gets_no_registry_token() {
 fn secret(name: &str, key: &str) -> SecretReference {
     SecretReference {
         name: "DB_PASSWORD".to_owned(),
-        value_from: format!("{}{key}", arn("secretsmanager", &format!("secret:{name}-AbCdEf"))),
+        value_from: format!(
+            "{}{key}",
+            arn("secretsmanager", &format!("secret:{name}-AbCdEf"))
+        ),
     }
 }
 
@@ -125,7 +139,8 @@ fn secrets_that_cannot_be_injected() {
         (missing, "", false, "secret-not-found"),
         (key, ":pass::", true, "secret-json-key-missing"),
     ] {
-        let mut world = World::deploying(|next| next.containers[0].secrets = vec![secret("db", suffix)]);
+        let mut world =
+            World::deploying(|next| next.containers[0].secrets = vec![secret("db", suffix)]);
         world.secrets = vec![SecretSnapshot {
             value_from: secret("db", suffix).value_from,
             exists: Some(exists),
@@ -133,7 +148,11 @@ fn secrets_that_cannot_be_injected() {
         }];
         world.stopped(-60, "TaskFailedToStart", &reason);
         let diagnosis = assert_roots(&world, &[mode]);
-        assert!(diagnosis.findings[0].root_cause.contains("DB_PASSWORD"), "{:?}", diagnosis.findings[0]);
+        assert!(
+            diagnosis.findings[0].root_cause.contains("DB_PASSWORD"),
+            "{:?}",
+            diagnosis.findings[0]
+        );
         assert_eq!(diagnosis.findings[0].confidence, Confidence::High);
     }
 }
@@ -169,9 +188,15 @@ fn exits_are_told_apart() {
             world.says("web", 0, "sh: npm start: not found");
         }),
         ("required-env-var-missing", |world| {
-            world.definitions[0].containers[0].environment_names.retain(|name| name != "DATABASE_URL");
+            world.definitions[0].containers[0]
+                .environment_names
+                .retain(|name| name != "DATABASE_URL");
             world.exited(-60, 1);
-            world.says("web", 0, "FATAL: environment variable DATABASE_URL is not set");
+            world.says(
+                "web",
+                0,
+                "FATAL: environment variable DATABASE_URL is not set",
+            );
         }),
         ("app-dependency-unreachable", |world| {
             world.exited(-60, 1);
@@ -198,7 +223,11 @@ fn exits_are_told_apart() {
 fn a_variable_that_is_there_is_not_called_missing() {
     let mut world = World::deploying(|_| {});
     world.exited(-60, 1);
-    world.says("web", 0, "environment variable DATABASE_URL is required, ignored");
+    world.says(
+        "web",
+        0,
+        "environment variable DATABASE_URL is required, ignored",
+    );
     assert_roots(&world, &["app-crash-exit-nonzero"]);
 }
 
@@ -233,19 +262,26 @@ const UNREACHED: &str = "ResourceInitializationError: unable to pull secrets or 
 fn networks_are_told_apart() {
     type Break = fn(&mut World);
     let cases: [(&[&str], Break); 5] = [
-        (&["sg-egress-blocked"], |world| world.groups[0].egress.clear()),
+        (&["sg-egress-blocked"], |world| {
+            world.groups[0].egress.clear()
+        }),
         (&["route-blackhole-nat-deleted"], |world| {
             world.route_tables[0].routes[0].state = "blackhole".to_owned();
             world.nat_gateways[0].state = "deleted".to_owned();
         }),
-        (&["private-subnet-no-nat-or-endpoint"], |world| world.route_tables[0].routes.clear()),
+        (&["private-subnet-no-nat-or-endpoint"], |world| {
+            world.route_tables[0].routes.clear()
+        }),
         (&["fargate-public-subnet-no-public-ip"], |world| {
             world.route_tables[0].routes[0].target = "igw-1".to_owned();
         }),
-        (&["route-blackhole-nat-deleted", "sg-egress-blocked"], |world| {
-            world.groups[0].egress.clear();
-            world.route_tables[0].routes[0].state = "blackhole".to_owned();
-        }),
+        (
+            &["route-blackhole-nat-deleted", "sg-egress-blocked"],
+            |world| {
+                world.groups[0].egress.clear();
+                world.route_tables[0].routes[0].state = "blackhole".to_owned();
+            },
+        ),
     ];
     for (modes, break_it) in cases {
         let mut world = World::deploying(|_| {});
@@ -295,11 +331,16 @@ fn hc(start_period: i32) -> ContainerHealthCheck {
 
 #[test]
 fn container_health_checks_are_told_apart() {
-    for (ready_after, mode) in
-        [(55, "container-hc-start-period-short"), (5, "container-hc-command-broken")]
-    {
+    for (ready_after, mode) in [
+        (55, "container-hc-start-period-short"),
+        (5, "container-hc-command-broken"),
+    ] {
         let mut world = World::deploying(|next| next.containers[0].health_check = Some(hc(0)));
-        world.stopped(-60, "ServiceSchedulerInitiated", "Task failed container health checks");
+        world.stopped(
+            -60,
+            "ServiceSchedulerInitiated",
+            "Task failed container health checks",
+        );
         world.says("web", ready_after, "listening on 0.0.0.0:8080");
         assert_roots(&world, &[mode]);
     }
@@ -318,7 +359,11 @@ fn balancer_checks_are_told_apart() {
     let cases: [(&str, Break); 6] = [
         ("elb-hc-path-mismatch", |world| {
             world.target_groups[0].health_check.path = Some("/wrong".to_owned());
-            unhealthy(world, "Target.ResponseCodeMismatch", "Health checks failed with these codes: [404]");
+            unhealthy(
+                world,
+                "Target.ResponseCodeMismatch",
+                "Health checks failed with these codes: [404]",
+            );
         }),
         ("elb-hc-port-mismatch", |world| {
             world.says("web", 4, "listening on 0.0.0.0:3000");
@@ -340,7 +385,10 @@ fn balancer_checks_are_told_apart() {
             world.stopped(
                 -60,
                 "ServiceSchedulerInitiated",
-                &format!("Task failed ELB health checks in (target-group {})", target_group_arn()),
+                &format!(
+                    "Task failed ELB health checks in (target-group {})",
+                    target_group_arn()
+                ),
             );
             world.says("web", 0, "warming up");
             world.says("web", 50, "still warming up");
@@ -360,7 +408,11 @@ fn balancer_checks_are_told_apart() {
 #[test]
 fn an_answer_of_503_is_no_wrong_path() {
     let mut world = World::healthy();
-    unhealthy(&mut world, "Target.ResponseCodeMismatch", "Health checks failed with these codes: [503]");
+    unhealthy(
+        &mut world,
+        "Target.ResponseCodeMismatch",
+        "Health checks failed with these codes: [503]",
+    );
     assert_eq!(assert_roots(&world, &[]).verdict, Verdict::Inconclusive);
 }
 
@@ -385,12 +437,16 @@ fn placement_failures_are_told_apart() {
         ),
         (
             "insufficient-memory-instances",
-            format!("{NO_PLACE} The closest matching container-instance 1 has insufficient memory available."),
+            format!(
+                "{NO_PLACE} The closest matching container-instance 1 has insufficient memory available."
+            ),
             vec![instance(100, true)],
         ),
         (
             "agent-disconnected",
-            format!("{NO_PLACE} The closest matching container-instance 1 encountered error \"AGENT\"."),
+            format!(
+                "{NO_PLACE} The closest matching container-instance 1 encountered error \"AGENT\"."
+            ),
             vec![instance(4000, false)],
         ),
     ] {
@@ -417,7 +473,11 @@ fn a_service_at_zero() {
     world.tasks.clear();
     world.target_groups[0].targets.clear();
     assert_roots(&world, &["service-desired-count-zero"]);
-    world.scaling = Some(ScalingSnapshot { min_capacity: 0, max_capacity: 4, ..ScalingSnapshot::default() });
+    world.scaling = Some(ScalingSnapshot {
+        min_capacity: 0,
+        max_capacity: 4,
+        ..ScalingSnapshot::default()
+    });
     assert_eq!(assert_roots(&world, &[]).verdict, Verdict::Healthy);
 }
 
@@ -425,7 +485,11 @@ fn a_service_at_zero() {
 fn a_rollback_leads_to_its_cause() {
     let mut world = World::deploying(|next| next.containers[0].image = image("1.5.0"));
     world.images.insert(0, image_snapshot("1.5.0", false));
-    world.stopped(-400, "TaskFailedToStart", &format!("{PULL} {}: not found", image("1.5.0")));
+    world.stopped(
+        -400,
+        "TaskFailedToStart",
+        &format!("{PULL} {}: not found", image("1.5.0")),
+    );
     world.service.task_definition = revision_arn(1);
     world.service.deployments = vec![DeploymentSnapshot {
         id: "ecs-svc/0000000000000000003".to_owned(),
@@ -437,10 +501,19 @@ fn a_rollback_leads_to_its_cause() {
     }];
     world.service.running_count = 2;
     world.event(-301, "(service web) (deployment ecs-svc/0000000000000000002) deployment failed: tasks failed to start.");
-    world.event(-300, "(service web) rolling back to deployment ecs-svc/0000000000000000003.");
+    world.event(
+        -300,
+        "(service web) rolling back to deployment ecs-svc/0000000000000000003.",
+    );
     world.event(-100, "(service web) has reached a steady state.");
     let diagnosis = assert_roots(&world, &["image-tag-not-found"]);
-    assert_eq!(diagnosis.finding("circuit-breaker-rolled-back").unwrap().role, Role::Symptom);
+    assert_eq!(
+        diagnosis
+            .finding("circuit-breaker-rolled-back")
+            .unwrap()
+            .role,
+        Role::Symptom
+    );
 }
 
 #[test]
@@ -451,7 +524,13 @@ fn a_failed_deployment_without_rollback() {
     world.exited(-400, 1);
     world.says("web", 1, "panic: no");
     let diagnosis = assert_roots(&world, &["app-crash-exit-nonzero"]);
-    assert_eq!(diagnosis.finding("circuit-breaker-no-rollback").unwrap().role, Role::Symptom);
+    assert_eq!(
+        diagnosis
+            .finding("circuit-breaker-no-rollback")
+            .unwrap()
+            .role,
+        Role::Symptom
+    );
 }
 
 #[test]
@@ -467,7 +546,11 @@ fn a_service_that_may_not_grow() {
     world.scaling = Some(ScalingSnapshot {
         min_capacity: 1,
         max_capacity: 2,
-        activities: vec![(at(-30), "AlreadyAtMaxCapacity".to_owned(), "Failed".to_owned())],
+        activities: vec![(
+            at(-30),
+            "AlreadyAtMaxCapacity".to_owned(),
+            "Failed".to_owned(),
+        )],
         ..ScalingSnapshot::default()
     });
     assert_roots(&world, &["scaling-at-max-capacity"]);
@@ -478,15 +561,25 @@ fn a_service_that_may_not_grow() {
 #[test]
 fn denied_reads_are_named() {
     let mut world = World::deploying(|_| {});
-    world.stopped(-60, "EssentialContainerExited", "Essential container in task exited");
+    world.stopped(
+        -60,
+        "EssentialContainerExited",
+        "Essential container in task exited",
+    );
     world.gaps.push(Gap {
         call: "logs:FilterLogEvents".to_owned(),
         subject: "/ecs/shop-web".to_owned(),
-        reason: GapReason::Denied { iam_action: "logs:FilterLogEvents".to_owned() },
+        reason: GapReason::Denied {
+            iam_action: "logs:FilterLogEvents".to_owned(),
+        },
     });
     let diagnosis = assert_roots(&world, &[]);
     assert_eq!(diagnosis.verdict, Verdict::Inconclusive);
-    assert!(diagnosis.summary.contains("Allow logs:FilterLogEvents"), "{}", diagnosis.summary);
+    assert!(
+        diagnosis.summary.contains("Allow logs:FilterLogEvents"),
+        "{}",
+        diagnosis.summary
+    );
 }
 
 #[test]
@@ -496,7 +589,13 @@ fn a_misquote_is_noticed() {
     let observation = world.observe();
     let mut finding = analyse(&observation, &catalogue()).findings.remove(0);
     finding.evidence[0].quote = "something else".to_owned();
-    assert!(matches!(ground(&observation, &finding), Err(GroundError::Misquoted { .. })));
+    assert!(matches!(
+        ground(&observation, &finding),
+        Err(GroundError::Misquoted { .. })
+    ));
     finding.evidence.clear();
-    assert!(matches!(ground(&observation, &finding), Err(GroundError::Uncited { .. })));
+    assert!(matches!(
+        ground(&observation, &finding),
+        Err(GroundError::Uncited { .. })
+    ));
 }

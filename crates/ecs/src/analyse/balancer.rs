@@ -17,8 +17,7 @@ const DEFAULT_INTERVAL: i32 = 30;
 const DEFAULT_UNHEALTHY_THRESHOLD: i32 = 2;
 
 /// A line in which the program names the port that it listens on.
-const LISTENING_LINE: &str =
-    r"(?i)\blisten(?:s|ing)?\b[^0-9]*?(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3})?[^0-9]{0,12}(?<port>[0-9]{2,5})\b";
+const LISTENING_LINE: &str = r"(?i)\blisten(?:s|ing)?\b[^0-9]*?(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3})?[^0-9]{0,12}(?<port>[0-9]{2,5})\b";
 
 /// HTTP codes in a health check's words, such as `[404]`.
 const CODES: &str = r"with these codes: \[(?<codes>[0-9, ]+)\]";
@@ -54,6 +53,7 @@ pub(crate) fn checks(view: &View<'_>) -> Vec<Finding> {
         .filter_map(|failing| match failing.answer {
             Answer::Code => wrong_path(view, &failing),
             Answer::Refused => fixed_port(view, &failing)
+                .or_else(|| bound_to_localhost(view, &failing))
                 .or_else(|| too_slow_start(view, &failing))
                 .or_else(|| wrong_port(view, &failing)),
             Answer::Nothing => closed_group(view, &failing)
@@ -64,7 +64,10 @@ pub(crate) fn checks(view: &View<'_>) -> Vec<Finding> {
 }
 
 fn failing<'a>(view: &View<'a>, group: &'a Cited<TargetGroupSnapshot>) -> Option<Failing<'a>> {
-    let target = group.targets.iter().find(|target| target.state == "unhealthy");
+    let target = group
+        .targets
+        .iter()
+        .find(|target| target.state == "unhealthy");
     let event = view.events().find(|event| {
         event.message.contains("is unhealthy in")
             && (event.message.contains(&group.arn)
@@ -89,16 +92,34 @@ fn failing<'a>(view: &View<'a>, group: &'a Cited<TargetGroupSnapshot>) -> Option
     let words = plain(&words);
     let answer = if has_any(&words, &["ResponseCodeMismatch", "with these codes"]) {
         Answer::Code
-    } else if has_any(&words, &["Target.Timeout", "Request timed out", "timed out"]) {
+    } else if has_any(
+        &words,
+        &["Target.Timeout", "Request timed out", "timed out"],
+    ) {
         Answer::Nothing
     } else {
         Answer::Refused
     };
-    Some(Failing { group, answer, words, target, event, task })
+    Some(Failing {
+        group,
+        answer,
+        words,
+        target,
+        event,
+        task,
+    })
 }
 
-fn draft<'a>(view: &View<'a>, failing: &Failing<'_>, mode: &str, sentence: String) -> Option<Draft<'a>> {
-    let mut draft = view.draft(mode)?.because(sentence).affects(&failing.group.arn);
+fn draft<'a>(
+    view: &View<'a>,
+    failing: &Failing<'_>,
+    mode: &str,
+    sentence: String,
+) -> Option<Draft<'a>> {
+    let mut draft = view
+        .draft(mode)?
+        .because(sentence)
+        .affects(&failing.group.arn);
     if let Some(target) = failing.target {
         draft = draft.cite(
             failing.group.evidence,
@@ -122,11 +143,17 @@ fn wrong_path(view: &View<'_>, failing: &Failing<'_>) -> Option<Finding> {
     let codes = Regex::new(CODES)
         .ok()?
         .captures(&failing.words)
-        .and_then(|captures| captures.name("codes").map(|codes| codes.as_str().to_owned()));
+        .and_then(|captures| {
+            captures
+                .name("codes")
+                .map(|codes| codes.as_str().to_owned())
+        });
     // 3xx, 401 and 403 are redirects and authentication, 5xx a program that is up and unwell.
-    let wrong = codes
-        .as_deref()
-        .is_none_or(|codes| codes.split(',').any(|code| matches!(code.trim(), "400" | "404" | "405")));
+    let wrong = codes.as_deref().is_none_or(|codes| {
+        codes
+            .split(',')
+            .any(|code| matches!(code.trim(), "400" | "404" | "405"))
+    });
     if !wrong {
         return None;
     }
@@ -142,13 +169,21 @@ fn wrong_path(view: &View<'_>, failing: &Failing<'_>) -> Option<Finding> {
         ),
     )?
     .cite(failing.group.evidence, &[path])
-    .decided(codes.is_some(), "elasticloadbalancing:DescribeTargetHealth while a target is registered")
+    .decided(
+        codes.is_some(),
+        "elasticloadbalancing:DescribeTargetHealth while a target is registered",
+    )
     .finish()
 }
 
 /// The check asks a fixed port that no container has.
 fn fixed_port(view: &View<'_>, failing: &Failing<'_>) -> Option<Finding> {
-    let port = failing.group.health_check.port.as_deref().filter(|port| *port != "traffic-port")?;
+    let port = failing
+        .group
+        .health_check
+        .port
+        .as_deref()
+        .filter(|port| *port != "traffic-port")?;
     let number: i32 = port.parse().ok()?;
     let definition = view.observation.task_definition.as_ref()?;
     let mapped = definition
@@ -174,15 +209,34 @@ fn fixed_port(view: &View<'_>, failing: &Failing<'_>) -> Option<Finding> {
     .finish()
 }
 
+fn bound_to_localhost(view: &View<'_>, failing: &Failing<'_>) -> Option<Finding> {
+    let (port, evidence, line) = listening_port(view)?;
+    if !has_any(&line.text, &["127.0.0.1", "localhost"]) {
+        return None;
+    }
+    draft(
+        view,
+        failing,
+        "elb-hc-app-bound-to-localhost",
+        format!("The program listens on port {port} of its own host only, so nobody outside the task reaches it."),
+    )?
+    .cite(evidence, &[&line.text])
+    .decided(true, "")
+    .finish()
+}
+
 fn wrong_port(view: &View<'_>, failing: &Failing<'_>) -> Option<Finding> {
     let registered = registered_port(view.observation, failing.group)?;
     let listening = listening_port(view);
-    if listening.as_ref().is_some_and(|(port, ..)| *port == registered) {
+    if listening
+        .as_ref()
+        .is_some_and(|(port, ..)| *port == registered)
+    {
         return None;
     }
-    let instead = listening
-        .as_ref()
-        .map_or_else(String::new, |(port, ..)| format!("; the program listens on {port}"));
+    let instead = listening.as_ref().map_or_else(String::new, |(port, ..)| {
+        format!("; the program listens on {port}")
+    });
     let draft = draft(
         view,
         failing,
@@ -192,12 +246,18 @@ fn wrong_port(view: &View<'_>, failing: &Failing<'_>) -> Option<Finding> {
             failing.group.name
         ),
     )?
-    .cite(view.observation.service.evidence, &[
-        &format!("containerPort: {registered}"),
-        &format!("container_port: {registered}"),
-        &registered.to_string(),
-    ])
-    .decided(listening.is_some(), "a log line that names the port the program listens on");
+    .cite(
+        view.observation.service.evidence,
+        &[
+            &format!("containerPort: {registered}"),
+            &format!("container_port: {registered}"),
+            &registered.to_string(),
+        ],
+    )
+    .decided(
+        listening.is_some(),
+        "a log line that names the port the program listens on",
+    );
     match listening {
         Some((_, evidence, line)) => draft.cite(evidence, &[&line.text]),
         None => draft.at_most(Confidence::Medium),
@@ -213,7 +273,10 @@ fn closed_group(view: &View<'_>, failing: &Failing<'_>) -> Option<Finding> {
     if balancers.is_empty() || tasks.is_empty() {
         return None;
     }
-    if tasks.iter().any(|group| admits(observation, group, port, &balancers)) {
+    if tasks
+        .iter()
+        .any(|group| admits(observation, group, port, &balancers))
+    {
         return None;
     }
     let mut draft = draft(
@@ -222,7 +285,12 @@ fn closed_group(view: &View<'_>, failing: &Failing<'_>) -> Option<Finding> {
         "elb-hc-timeout-sg-ingress",
         format!(
             "Security group {} of the tasks does not let the load balancer's {} in on port {port}.",
-            super::network::list(&tasks.iter().map(|group| group.id.as_str()).collect::<Vec<_>>()),
+            super::network::list(
+                &tasks
+                    .iter()
+                    .map(|group| group.id.as_str())
+                    .collect::<Vec<_>>()
+            ),
             super::network::list(&balancers.iter().map(String::as_str).collect::<Vec<_>>()),
         ),
     )?
@@ -240,9 +308,15 @@ fn closed_group(view: &View<'_>, failing: &Failing<'_>) -> Option<Finding> {
 fn too_slow_start(view: &View<'_>, failing: &Failing<'_>) -> Option<Finding> {
     let task = failing.task?;
     let check = &failing.group.health_check;
-    let grace = view.observation.service.health_check_grace_period_seconds.unwrap_or(0);
+    let grace = view
+        .observation
+        .service
+        .health_check_grace_period_seconds
+        .unwrap_or(0);
     let checks = check.interval_seconds.unwrap_or(DEFAULT_INTERVAL)
-        * check.unhealthy_threshold.unwrap_or(DEFAULT_UNHEALTHY_THRESHOLD);
+        * check
+            .unhealthy_threshold
+            .unwrap_or(DEFAULT_UNHEALTHY_THRESHOLD);
     let patience = i64::from(grace + checks);
     let lived = (task.stopped_at? - task.started_at?).num_seconds();
     let own: Option<Ready<'_>> = ready(view, task);
@@ -300,12 +374,19 @@ fn slow_app(view: &View<'_>, failing: &Failing<'_>) -> Option<Finding> {
         ),
     )?
     .decided(false, "response times of the health check path")
-    .at_most(if open { Confidence::Medium } else { Confidence::Low })
+    .at_most(if open {
+        Confidence::Medium
+    } else {
+        Confidence::Low
+    })
     .finish()
 }
 
 /// The container port that the service registers in this target group.
-pub(crate) fn registered_port(observation: &Observation, group: &TargetGroupSnapshot) -> Option<i32> {
+pub(crate) fn registered_port(
+    observation: &Observation,
+    group: &TargetGroupSnapshot,
+) -> Option<i32> {
     observation
         .service
         .load_balancers
@@ -316,7 +397,10 @@ pub(crate) fn registered_port(observation: &Observation, group: &TargetGroupSnap
 }
 
 /// Security groups of the load balancers in front of a target group.
-pub(crate) fn balancer_groups(observation: &Observation, group: &TargetGroupSnapshot) -> Vec<String> {
+pub(crate) fn balancer_groups(
+    observation: &Observation,
+    group: &TargetGroupSnapshot,
+) -> Vec<String> {
     observation
         .load_balancers
         .iter()
@@ -334,18 +418,27 @@ pub(crate) fn admits(
 ) -> bool {
     group.ingress.iter().any(|rule| {
         let peer = rule.groups.iter().any(|peer| balancers.contains(peer))
-            || rule.cidrs.iter().any(|cidr| cidr == "0.0.0.0/0" || is_private_block(observation, cidr));
+            || rule
+                .cidrs
+                .iter()
+                .any(|cidr| cidr == "0.0.0.0/0" || is_private_block(observation, cidr));
         rule.covers_tcp(port) && peer
     })
 }
 
 /// Whether a block holds the subnets that are known; a load balancer's nodes live beside them.
 fn is_private_block(observation: &Observation, cidr: &str) -> bool {
-    let Some((base, bits)) = parse_block(cidr) else { return false };
+    let Some((base, bits)) = parse_block(cidr) else {
+        return false;
+    };
     bits < 32
         && observation.network.subnets.iter().any(|subnet| {
             parse_block(&subnet.cidr).is_some_and(|(address, size)| {
-                let mask = if bits == 0 { 0 } else { u32::MAX << (32 - bits) };
+                let mask = if bits == 0 {
+                    0
+                } else {
+                    u32::MAX << (32 - bits)
+                };
                 size >= bits && (address & mask) == (base & mask)
             })
         })
@@ -377,7 +470,12 @@ pub(crate) fn listening_port<'a>(view: &View<'a>) -> Option<(i32, EvidenceId, &'
             of_main.chain(view.lines_of(task, None))
         })
         .find_map(|(evidence, line)| {
-            let port = pattern.captures(&line.text)?.name("port")?.as_str().parse().ok()?;
+            let port = pattern
+                .captures(&line.text)?
+                .name("port")?
+                .as_str()
+                .parse()
+                .ok()?;
             Some((port, evidence, line))
         })
 }

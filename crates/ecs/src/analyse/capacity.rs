@@ -28,22 +28,38 @@ pub(crate) fn none_registered(view: &View<'_>) -> Option<Finding> {
 /// `insufficient-memory-instances`, `insufficient-cpu-instances`.
 pub(crate) fn too_small(view: &View<'_>) -> Vec<Finding> {
     [
-        ("insufficient-memory-instances", "has insufficient memory available", "MiB of memory"),
-        ("insufficient-cpu-instances", "has insufficient CPU units available", "CPU units"),
+        (
+            "insufficient-memory-instances",
+            "has insufficient memory available",
+            "MiB of memory",
+        ),
+        (
+            "insufficient-cpu-instances",
+            "has insufficient CPU units available",
+            "CPU units",
+        ),
     ]
     .into_iter()
     .filter_map(|(mode, words, unit)| {
         let event = view.event_saying(words)?;
         let definition = view.observation.task_definition.as_ref()?;
         let memory = mode == "insufficient-memory-instances";
-        let needed = if memory { reserved_memory(definition) } else { reserved_cpu(definition) };
+        let needed = if memory {
+            reserved_memory(definition)
+        } else {
+            reserved_cpu(definition)
+        };
         let free = view
             .observation
             .container_instances
             .iter()
             .filter(|instance| instance.status == "ACTIVE" && instance.agent_connected)
             .map(|instance| {
-                let free = if memory { instance.remaining_memory_mib } else { instance.remaining_cpu };
+                let free = if memory {
+                    instance.remaining_memory_mib
+                } else {
+                    instance.remaining_cpu
+                };
                 (free, instance)
             })
             .max_by_key(|(free, _)| *free);
@@ -51,7 +67,9 @@ pub(crate) fn too_small(view: &View<'_>) -> Vec<Finding> {
         if free.is_some_and(|(free, _)| free >= needed && needed > 0) {
             return None;
         }
-        let most = free.map_or_else(String::new, |(free, _)| format!(" and the roomiest instance has {free}"));
+        let most = free.map_or_else(String::new, |(free, _)| {
+            format!(" and the roomiest instance has {free}")
+        });
         let draft = view
             .draft(mode)?
             .because(format!(
@@ -60,7 +78,10 @@ pub(crate) fn too_small(view: &View<'_>) -> Vec<Finding> {
             ))
             .cite_event(event)
             .affects(&definition.arn)
-            .decided(free.is_some(), "ecs:DescribeContainerInstances of the cluster");
+            .decided(
+                free.is_some(),
+                "ecs:DescribeContainerInstances of the cluster",
+            );
         match free {
             Some((free, instance)) => draft
                 .cite(instance.evidence, &[&free.to_string(), &instance.arn])
@@ -102,12 +123,20 @@ pub(crate) fn agents(view: &View<'_>) -> Option<Finding> {
             "The ECS agent {which} is disconnected, so no task of `{}` can be placed there.",
             service.name
         ))
-        .decided(!deaf.is_empty(), "ecs:DescribeContainerInstances of the cluster");
+        .decided(
+            !deaf.is_empty(),
+            "ecs:DescribeContainerInstances of the cluster",
+        );
     for instance in &deaf {
         draft = draft
             .cite(
                 instance.evidence,
-                &["agentConnected: false", "agent_connected: false", "false", &instance.arn],
+                &[
+                    "agentConnected: false",
+                    "agent_connected: false",
+                    "false",
+                    &instance.arn,
+                ],
             )
             .affects(&instance.arn);
     }
@@ -124,13 +153,22 @@ pub(crate) fn reserved_memory(definition: &crate::observation::TaskDefinitionSna
         definition
             .containers
             .iter()
-            .map(|container| container.memory_reservation_mib.or(container.memory_mib).unwrap_or(0))
+            .map(|container| {
+                container
+                    .memory_reservation_mib
+                    .or(container.memory_mib)
+                    .unwrap_or(0)
+            })
             .sum()
     })
 }
 
 fn reserved_cpu(definition: &crate::observation::TaskDefinitionSnapshot) -> i32 {
-    definition
-        .cpu
-        .unwrap_or_else(|| definition.containers.iter().map(|container| container.cpu).sum())
+    definition.cpu.unwrap_or_else(|| {
+        definition
+            .containers
+            .iter()
+            .map(|container| container.cpu)
+            .sum()
+    })
 }

@@ -17,7 +17,10 @@ pub(crate) fn desired_count_zero(view: &View<'_>) -> Option<Finding> {
     let last = service.events.first();
     let mut draft = view
         .draft("service-desired-count-zero")?
-        .because(format!("Service `{}` is asked to run 0 tasks, so nothing runs.", service.name))
+        .because(format!(
+            "Service `{}` is asked to run 0 tasks, so nothing runs.",
+            service.name
+        ))
         .cite(service.evidence, &["desiredCount: 0", "desired_count: 0"])
         .affects(&service.arn)
         .decided(true, "");
@@ -25,7 +28,10 @@ pub(crate) fn desired_count_zero(view: &View<'_>) -> Option<Finding> {
         let min = scaling.min_capacity;
         draft = draft.cite(
             scaling.evidence,
-            &[&format!("minCapacity: {min}"), &format!("min_capacity: {min}")],
+            &[
+                &format!("minCapacity: {min}"),
+                &format!("min_capacity: {min}"),
+            ],
         );
     }
     match last {
@@ -68,10 +74,9 @@ pub(crate) fn wrappers(view: &View<'_>) -> Option<Finding> {
             .affects(&service.arn)
             .role(Role::Symptom)
             .decided(true, "");
-        let failed = service
-            .events
-            .iter()
-            .find(|event| event.at <= rolled_back.at && event.message.contains("deployment failed"));
+        let failed = service.events.iter().find(|event| {
+            event.at <= rolled_back.at && event.message.contains("deployment failed")
+        });
         return match failed {
             Some(event) => draft.cite_event(event),
             None => draft,
@@ -106,7 +111,10 @@ pub(crate) fn wrappers(view: &View<'_>) -> Option<Finding> {
             .finish();
     }
     let breaker = service.circuit_breaker.is_some_and(|(enabled, _)| enabled);
-    if primary.rollout_state.as_deref() == Some("IN_PROGRESS") && primary.failed_tasks >= 3 && !breaker {
+    if primary.rollout_state.as_deref() == Some("IN_PROGRESS")
+        && primary.failed_tasks >= 3
+        && !breaker
+    {
         let failed = primary.failed_tasks;
         return view
             .draft("deployment-stuck-no-circuit-breaker")?
@@ -143,8 +151,17 @@ pub(crate) fn at_max_capacity(view: &View<'_>) -> Option<Finding> {
             "`{}` runs at its maximum of {max} tasks and scaling asks for more.",
             service.name
         ))
-        .cite(scaling.evidence, &["AlreadyAtMaxCapacity", &wanted.1, &wanted.2])
-        .cite(scaling.evidence, &[&format!("maxCapacity: {max}"), &format!("max_capacity: {max}")])
+        .cite(
+            scaling.evidence,
+            &["AlreadyAtMaxCapacity", &wanted.1, &wanted.2],
+        )
+        .cite(
+            scaling.evidence,
+            &[
+                &format!("maxCapacity: {max}"),
+                &format!("max_capacity: {max}"),
+            ],
+        )
         .affects(&service.arn)
         .decided(true, "")
         .finish()
@@ -157,7 +174,10 @@ pub(crate) fn deaf_to_sigterm(view: &View<'_>) -> Option<Finding> {
         let asked = task.stop_code.as_deref() == Some("ServiceSchedulerInitiated");
         let container = task.containers.iter().find(|container| {
             container.exit_code == Some(137)
-                && container.reason.as_deref().is_none_or(|reason| !reason.contains("OutOfMemory"))
+                && container
+                    .reason
+                    .as_deref()
+                    .is_none_or(|reason| !reason.contains("OutOfMemory"))
         })?;
         asked.then_some((task, container))
     })?;
@@ -176,4 +196,3 @@ pub(crate) fn deaf_to_sigterm(view: &View<'_>) -> Option<Finding> {
 pub(crate) fn listed(finding: Option<Finding>) -> Vec<Finding> {
     finding.into_iter().collect()
 }
-

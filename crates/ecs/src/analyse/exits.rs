@@ -40,16 +40,22 @@ struct Ending<'a> {
 
 /// All modes in which a process ends by itself; one finding a mode and container.
 pub(crate) fn exits(view: &View<'_>) -> Vec<Finding> {
-    let Some(patterns) = Patterns::new() else { return Vec::new() };
+    let Some(patterns) = Patterns::new() else {
+        return Vec::new();
+    };
     let mut findings: Vec<Finding> = Vec::new();
     for task in view.failures() {
         let ended_by_itself = match task.stop_code.as_deref() {
             Some("EssentialContainerExited") => true,
             // A program that cannot even be started is reported as a failed start.
-            Some("TaskFailedToStart") => has_any(&reasons(task), &["CannotStartContainer", "OutOfMemory"]),
+            Some("TaskFailedToStart") => {
+                has_any(&reasons(task), &["CannotStartContainer", "OutOfMemory"])
+            }
             _ => reasons(task).contains("Essential container in task exited"),
         };
-        let Some(ending) = ended_by_itself.then(|| ending(view, task)).flatten() else { continue };
+        let Some(ending) = ended_by_itself.then(|| ending(view, task)).flatten() else {
+            continue;
+        };
         let finding = out_of_memory(view, &ending)
             .or_else(|| wrong_architecture(view, &ending))
             .or_else(|| command_not_found(view, &ending))
@@ -90,7 +96,10 @@ fn ending<'a>(view: &View<'a>, task: &'a Cited<TaskSnapshot>) -> Option<Ending<'
     let definition = view.revision_of(task);
     let essential = |name: &str| {
         definition.is_none_or(|definition| {
-            definition.containers.iter().any(|container| container.name == name && container.essential)
+            definition
+                .containers
+                .iter()
+                .any(|container| container.name == name && container.essential)
         })
     };
     let weight = |container: &ContainerSnapshot| {
@@ -114,10 +123,20 @@ fn ending<'a>(view: &View<'a>, task: &'a Cited<TaskSnapshot>) -> Option<Ending<'
     if lines.is_empty() {
         lines = view.lines_of(task, None).collect();
     }
-    Some(Ending { task, container, definition, lines })
+    Some(Ending {
+        task,
+        container,
+        definition,
+        lines,
+    })
 }
 
-fn draft<'a>(view: &View<'a>, ending: &Ending<'_>, mode: &str, sentence: String) -> Option<Draft<'a>> {
+fn draft<'a>(
+    view: &View<'a>,
+    ending: &Ending<'_>,
+    mode: &str,
+    sentence: String,
+) -> Option<Draft<'a>> {
     Some(
         view.draft(mode)?
             .because(sentence)
@@ -132,7 +151,10 @@ fn out_of_memory(view: &View<'_>, ending: &Ending<'_>) -> Option<Finding> {
         return None;
     }
     let limit = ending.definition.and_then(|definition| {
-        let container = definition.containers.iter().find(|c| c.name == ending.container.name)?;
+        let container = definition
+            .containers
+            .iter()
+            .find(|c| c.name == ending.container.name)?;
         container.memory_mib.or(definition.memory_mib)
     });
     let limit = limit.map_or_else(String::new, |limit| format!(" of {limit} MiB"));
@@ -152,7 +174,10 @@ fn out_of_memory(view: &View<'_>, ending: &Ending<'_>) -> Option<Finding> {
 
 fn wrong_architecture(view: &View<'_>, ending: &Ending<'_>) -> Option<Finding> {
     const SAYS: &str = "exec format error";
-    let line = ending.lines.iter().find(|(_, line)| line.text.contains(SAYS));
+    let line = ending
+        .lines
+        .iter()
+        .find(|(_, line)| line.text.contains(SAYS));
     if line.is_none() && !reasons(ending.task).contains(SAYS) {
         return None;
     }
@@ -176,12 +201,22 @@ fn wrong_architecture(view: &View<'_>, ending: &Ending<'_>) -> Option<Finding> {
 
 fn command_not_found(view: &View<'_>, ending: &Ending<'_>) -> Option<Finding> {
     let text = reasons(ending.task);
-    let words = has_any(&text, &["executable file not found", "no such file or directory"]);
+    let words = has_any(
+        &text,
+        &["executable file not found", "no such file or directory"],
+    );
     if ending.container.exit_code != Some(127) && !words {
         return None;
     }
     let line = ending.lines.iter().find(|(_, line)| {
-        has_any(&line.text, &["not found", "no such file or directory", "No such file or directory"])
+        has_any(
+            &line.text,
+            &[
+                "not found",
+                "no such file or directory",
+                "No such file or directory",
+            ],
+        )
     });
     let draft = draft(
         view,
@@ -203,9 +238,16 @@ fn sidecar(view: &View<'_>, ending: &Ending<'_>) -> Option<Finding> {
     if main.name == ending.container.name || definition.containers.len() < 2 {
         return None;
     }
-    let main_state = ending.task.containers.iter().find(|state| state.name == main.name)?;
+    let main_state = ending
+        .task
+        .containers
+        .iter()
+        .find(|state| state.name == main.name)?;
     let main_was_stopped = matches!(main_state.exit_code, None | Some(0 | 137 | 143));
-    let failed = ending.container.exit_code.is_some_and(|code| !matches!(code, 137 | 143));
+    let failed = ending
+        .container
+        .exit_code
+        .is_some_and(|code| !matches!(code, 137 | 143));
     if !main_was_stopped || !failed {
         return None;
     }
@@ -230,24 +272,33 @@ fn missing_variable(view: &View<'_>, ending: &Ending<'_>, patterns: &Patterns) -
     let (line, name) = ending.lines.iter().rev().find_map(|line| {
         let text = plain(&line.1.text);
         let captures = patterns.variable.captures(&text)?;
-        let name = ["a", "b", "c", "d", "e"].iter().find_map(|group| captures.name(group))?;
+        let name = ["a", "b", "c", "d", "e"]
+            .iter()
+            .find_map(|group| captures.name(group))?;
         Some((line, name.as_str().to_owned()))
     })?;
     let definition = ending.definition?;
-    let container = definition.containers.iter().find(|c| c.name == ending.container.name)?;
+    let container = definition
+        .containers
+        .iter()
+        .find(|c| c.name == ending.container.name)?;
     let present = container.environment_names.contains(&name)
         || container.secrets.iter().any(|secret| secret.name == name);
     if present {
         return None;
     }
-    let earlier = view.observation.other_task_definitions.iter().find(|other| {
-        other.arn != definition.arn
-            && other.containers.iter().any(|c| {
-                c.name == container.name
-                    && (c.environment_names.contains(&name)
-                        || c.secrets.iter().any(|secret| secret.name == name))
-            })
-    });
+    let earlier = view
+        .observation
+        .other_task_definitions
+        .iter()
+        .find(|other| {
+            other.arn != definition.arn
+                && other.containers.iter().any(|c| {
+                    c.name == container.name
+                        && (c.environment_names.contains(&name)
+                            || c.secrets.iter().any(|secret| secret.name == name))
+                })
+        });
     let since = earlier.map_or_else(String::new, |earlier| {
         format!(", although {} still had it", short(&earlier.arn))
     });
@@ -262,7 +313,10 @@ fn missing_variable(view: &View<'_>, ending: &Ending<'_>, patterns: &Patterns) -
         ),
     )?
     .affects(&name)
-    .decided(earlier.is_some(), "an earlier revision of the family that has the variable");
+    .decided(
+        earlier.is_some(),
+        "an earlier revision of the family that has the variable",
+    );
     let draft = cite_line(draft, Some(line));
     match earlier {
         Some(earlier) => draft.cite(earlier.evidence, &[&name]),
@@ -273,13 +327,19 @@ fn missing_variable(view: &View<'_>, ending: &Ending<'_>, patterns: &Patterns) -
 
 fn dependency(view: &View<'_>, ending: &Ending<'_>, patterns: &Patterns) -> Option<Finding> {
     ending.container.exit_code.filter(|code| *code != 0)?;
-    let line = ending.lines.iter().rev().find(|(_, line)| patterns.dependency.is_match(&line.text))?;
+    let line = ending
+        .lines
+        .iter()
+        .rev()
+        .find(|(_, line)| patterns.dependency.is_match(&line.text))?;
     let peer = patterns.host_port.captures(&line.1.text);
-    let port = peer.as_ref().and_then(|peer| peer.name("port")?.as_str().parse::<i32>().ok());
-    let named = peer
+    let port = peer
         .as_ref()
-        .and_then(|peer| peer.get(0))
-        .map_or_else(|| "something it depends on".to_owned(), |peer| format!("`{}`", peer.as_str()));
+        .and_then(|peer| peer.name("port")?.as_str().parse::<i32>().ok());
+    let named = peer.as_ref().and_then(|peer| peer.get(0)).map_or_else(
+        || "something it depends on".to_owned(),
+        |peer| format!("`{}`", peer.as_str()),
+    );
     let groups = service_groups(view.observation);
     let blocked = port.is_some_and(|port| !groups.is_empty() && !opens_egress(&groups, port));
     let draft = if blocked {
@@ -302,7 +362,10 @@ fn dependency(view: &View<'_>, ending: &Ending<'_>, patterns: &Patterns) -> Opti
             view,
             ending,
             "app-dependency-unreachable",
-            format!("Container `{}` ends because {named} does not answer.", ending.container.name),
+            format!(
+                "Container `{}` ends because {named} does not answer.",
+                ending.container.name
+            ),
         )?
         .decided(false, "a read of the dependency itself")
     };

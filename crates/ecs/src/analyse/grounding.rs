@@ -41,7 +41,10 @@ pub fn ground(observation: &Observation, finding: &Finding) -> Result<(), Ground
             mode: finding.mode.clone(),
         });
     }
-    finding.evidence.iter().try_for_each(|citation| ground_quote(observation, citation))
+    finding
+        .evidence
+        .iter()
+        .try_for_each(|citation| ground_quote(observation, citation))
 }
 
 /// Checks that a quote occurs in the evidence it cites.
@@ -52,11 +55,16 @@ pub fn ground_quote(observation: &Observation, citation: &Citation) -> Result<()
     let evidence = observation
         .evidence
         .find(citation.evidence)
-        .ok_or(GroundError::Missing { evidence: citation.evidence })?;
+        .ok_or(GroundError::Missing {
+            evidence: citation.evidence,
+        })?;
     if says(evidence, &citation.quote) {
         return Ok(());
     }
-    Err(GroundError::Misquoted { evidence: citation.evidence, quote: citation.quote.clone() })
+    Err(GroundError::Misquoted {
+        evidence: citation.evidence,
+        quote: citation.quote.clone(),
+    })
 }
 
 /// Whether the evidence contains the quote: in a text, as a whole scalar, or, written

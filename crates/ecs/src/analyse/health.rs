@@ -33,7 +33,11 @@ pub(crate) fn ready<'a>(view: &View<'a>, task: &'a TaskSnapshot) -> Option<Ready
     let started: DateTime<Utc> = task.started_at?;
     view.lines_of(task, None)
         .find(|(_, line)| pattern.is_match(&line.text))
-        .map(|(evidence, line)| Ready { seconds: (line.at - started).num_seconds(), evidence, line })
+        .map(|(evidence, line)| Ready {
+            seconds: (line.at - started).num_seconds(),
+            evidence,
+            line,
+        })
 }
 
 /// The longest time any task of the service took until it served.
@@ -73,13 +77,21 @@ pub(crate) fn patience(check: &ContainerHealthCheck) -> i64 {
 
 /// `container-hc-command-broken`, `container-hc-start-period-short`.
 pub(crate) fn container_checks(view: &View<'_>) -> Vec<Finding> {
-    let failed = view.failures().find(|task| reasons(task).contains("container health checks"));
+    let failed = view
+        .failures()
+        .find(|task| reasons(task).contains("container health checks"));
     let unhealthy = view.observation.tasks.iter().find(|task| {
         task.last_status == "RUNNING" && task.health_status.as_deref() == Some("UNHEALTHY")
     });
-    let Some(task) = failed.or(unhealthy) else { return Vec::new() };
-    let Some(definition) = view.revision_of(task) else { return Vec::new() };
-    let Some((container, check)) = checked_container(definition, task) else { return Vec::new() };
+    let Some(task) = failed.or(unhealthy) else {
+        return Vec::new();
+    };
+    let Some(definition) = view.revision_of(task) else {
+        return Vec::new();
+    };
+    let Some((container, check)) = checked_container(definition, task) else {
+        return Vec::new();
+    };
     let finding = match start(view, task, definition, check) {
         Start::TooSlow(ready) => {
             let patience = patience(check);
@@ -148,18 +160,30 @@ fn start<'a>(
         };
     }
     // A load balancer that is content proves that the program serves.
-    let served = view.observation.target_groups.iter().flat_map(|group| &group.targets).any(|target| {
-        target.state == "healthy" && task.private_ip.as_ref().is_some_and(|ip| ip == &target.id)
-    });
+    let served = view
+        .observation
+        .target_groups
+        .iter()
+        .flat_map(|group| &group.targets)
+        .any(|target| {
+            target.state == "healthy" && task.private_ip.as_ref().is_some_and(|ip| ip == &target.id)
+        });
     if served {
         return Start::InTime(None);
     }
     // The same program under a more patient check said when it served.
-    if let Some(slowest) = slowest_start(view).filter(|slowest| slowest.seconds >= patience(check)) {
+    if let Some(slowest) = slowest_start(view).filter(|slowest| slowest.seconds >= patience(check))
+    {
         return Start::TooSlow(Some(slowest));
     }
-    let earlier = view.observation.other_task_definitions.iter().find(|other| other.arn != definition.arn);
-    let earlier_check = earlier.and_then(|earlier| checked_container(earlier, task)).map(|(_, check)| check);
+    let earlier = view
+        .observation
+        .other_task_definitions
+        .iter()
+        .find(|other| other.arn != definition.arn);
+    let earlier_check = earlier
+        .and_then(|earlier| checked_container(earlier, task))
+        .map(|(_, check)| check);
     match earlier_check {
         Some(earlier) if earlier.program != check.program => Start::InTime(None),
         Some(earlier) if patience(earlier) > patience(check) => Start::TooSlow(None),
@@ -193,14 +217,13 @@ fn cite_patience<'a>(
 ) -> super::view::Draft<'a> {
     let start_period = check.start_period_seconds.unwrap_or(0);
     let retries = check.retries.unwrap_or(DEFAULT_RETRIES);
-    draft
-        .cite(
-            definition.evidence,
-            &[
-                &format!("startPeriod: {start_period}"),
-                &format!("start_period_seconds: {start_period}"),
-                &format!("retries: {retries}"),
-                &check.program,
-            ],
-        )
+    draft.cite(
+        definition.evidence,
+        &[
+            &format!("startPeriod: {start_period}"),
+            &format!("start_period_seconds: {start_period}"),
+            &format!("retries: {retries}"),
+            &check.program,
+        ],
+    )
 }

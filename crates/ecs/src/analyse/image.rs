@@ -4,41 +4,69 @@ use super::Finding;
 use super::view::{View, has_any, reasons, short};
 use crate::observation::{Cited, ContainerDefinition, ImageSnapshot, TaskSnapshot};
 
-const PULL_ACTIONS: [&str; 3] =
-    ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"];
+const PULL_ACTIONS: [&str; 3] = [
+    "ecr:BatchGetImage",
+    "ecr:GetDownloadUrlForLayer",
+    "ecr:BatchCheckLayerAvailability",
+];
 
-/// `image-tag-not-found`, `image-repo-not-found`: the reference names nothing.
+/// `image-tag-not-found`, `image-repo-not-found`, `image-platform-mismatch-manifest`: the reference
+/// names nothing that can run.
 pub(crate) fn reference(view: &View<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for task in view.failures() {
         let text = reasons(task);
-        if !has_any(&text, &["CannotPull", "pull image", "can't pull the image"]) || is_denied(&text) {
+        if !has_any(&text, &["CannotPull", "pull image", "can't pull the image"])
+            || is_denied(&text)
+        {
             continue;
         }
-        let Some((container, image)) = failing_image(view, task, &text) else { continue };
+        let Some((container, image)) = failing_image(view, task, &text) else {
+            continue;
+        };
         let repository_missing = image.is_some_and(|image| image.repository_exists == Some(false))
             || (image.is_none_or(|image| image.repository_exists.is_none())
                 && has_any(&text, &["name unknown", "repository does not exist"]));
         let tag_missing = image.is_some_and(|image| image.image_exists == Some(false))
-            || has_any(&text, &["manifest unknown", ": not found", "Requested image not found"]);
+            || has_any(
+                &text,
+                &[
+                    "manifest unknown",
+                    ": not found",
+                    "Requested image not found",
+                ],
+            );
+        let other_platform = has_any(
+            &text,
+            &["descriptor matching platform", "no matching manifest for"],
+        );
         let pinned_digest = text.contains("@sha256:") && !container.image.contains("@sha256:");
-        let mode = if repository_missing {
+        let mode = if other_platform {
+            "image-platform-mismatch-manifest"
+        } else if repository_missing {
             "image-repo-not-found"
         } else if tag_missing && !pinned_digest {
             "image-tag-not-found"
         } else {
             continue;
         };
-        if findings.iter().any(|finding| {
-            finding.mode == mode && finding.affected.contains(&container.image)
-        }) {
+        if findings
+            .iter()
+            .any(|finding| finding.mode == mode && finding.affected.contains(&container.image))
+        {
             continue;
         }
-        let what = if repository_missing { "names a repository" } else { "names a tag" };
+        let what = if other_platform {
+            "names an image without this task's architecture"
+        } else if repository_missing {
+            "names a repository that does not exist"
+        } else {
+            "names a tag that does not exist"
+        };
         let draft = view.draft(mode).map(|draft| {
             let draft = draft
                 .because(format!(
-                    "Container `{}` of {} {what} that does not exist: `{}`.",
+                    "Container `{}` of {} {what}: `{}`.",
                     container.name,
                     short(&task.task_definition),
                     container.image,
@@ -46,6 +74,7 @@ pub(crate) fn reference(view: &View<'_>) -> Vec<Finding> {
                 .affects(&container.image)
                 .cite_task(task);
             match image {
+                _ if other_platform => draft.decided(true, ""),
                 Some(image) => {
                     let asked = if repository_missing {
                         image.repository_exists.is_some()
@@ -81,14 +110,22 @@ pub(crate) fn permission(view: &View<'_>) -> Vec<Finding> {
         } else if text.contains("no resource-based policy") {
             continue;
         } else {
-            let action = PULL_ACTIONS.into_iter().find(|action| text.contains(action));
-            ("ecr-pull-denied-execution-role", action.unwrap_or("ecr:BatchGetImage"))
+            let action = PULL_ACTIONS
+                .into_iter()
+                .find(|action| text.contains(action));
+            (
+                "ecr-pull-denied-execution-role",
+                action.unwrap_or("ecr:BatchGetImage"),
+            )
         };
         if findings.iter().any(|finding| finding.mode == mode) {
             continue;
         }
         let named_image = image.as_ref().map_or_else(String::new, |(container, _)| {
-            format!(" of `{}` for container `{}`", container.image, container.name)
+            format!(
+                " of `{}` for container `{}`",
+                container.image, container.name
+            )
         });
         let simulated = view
             .observation
@@ -140,7 +177,10 @@ fn failing_image<'a>(
 ) -> Option<(&'a ContainerDefinition, Option<&'a Cited<ImageSnapshot>>)> {
     let definition = view.revision_of(task)?;
     let image_of = |container: &ContainerDefinition| {
-        view.observation.images.iter().find(|image| image.reference == container.image)
+        view.observation
+            .images
+            .iter()
+            .find(|image| image.reference == container.image)
     };
     let failing = definition
         .containers
@@ -148,7 +188,10 @@ fn failing_image<'a>(
         .find(|container| {
             task.containers.iter().any(|state| {
                 state.name == container.name
-                    && state.reason.as_deref().is_some_and(|reason| reason.contains("CannotPull"))
+                    && state
+                        .reason
+                        .as_deref()
+                        .is_some_and(|reason| reason.contains("CannotPull"))
             })
         })
         .or_else(|| {
@@ -158,7 +201,12 @@ fn failing_image<'a>(
                 })
             })
         })
-        .or_else(|| definition.containers.iter().find(|container| text.contains(&container.image)))
+        .or_else(|| {
+            definition
+                .containers
+                .iter()
+                .find(|container| text.contains(&container.image))
+        })
         .or_else(|| definition.containers.first())?;
     Some((failing, image_of(failing)))
 }
@@ -169,9 +217,20 @@ fn cite_absence<'a>(
     repository: bool,
 ) -> super::view::Draft<'a> {
     let quotes: &[&str] = if repository {
-        &["RepositoryNotFoundException", "repositoryExists: false", "repository_exists: false"]
+        &[
+            "RepositoryNotFoundException",
+            "repositoryExists: false",
+            "repository_exists: false",
+        ]
     } else {
-        &["ImageNotFoundException", "imageExists: false", "image_exists: false", "exists: false"]
+        &[
+            "ImageNotFoundException",
+            "imageExists: false",
+            "image_exists: false",
+            "exists: false",
+        ]
     };
-    draft.cite(image.evidence, quotes).cite(image.evidence, &[&image.tag_or_digest, &image.repository])
+    draft
+        .cite(image.evidence, quotes)
+        .cite(image.evidence, &[&image.tag_or_digest, &image.repository])
 }

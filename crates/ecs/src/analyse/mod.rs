@@ -58,7 +58,10 @@ const ANALYSES: [fn(&View<'_>) -> Vec<Finding>; 14] = [
 #[must_use]
 pub fn analyse(observation: &Observation, catalogue: &Catalogue) -> Diagnosis {
     let view = View::new(observation, catalogue);
-    let mut findings: Vec<Finding> = ANALYSES.iter().flat_map(|analysis| analysis(&view)).collect();
+    let mut findings: Vec<Finding> = ANALYSES
+        .iter()
+        .flat_map(|analysis| analysis(&view))
+        .collect();
     if !findings.is_empty() {
         findings.extend(deployment::deaf_to_sigterm(&view));
     }
@@ -86,6 +89,7 @@ fn settle_roles(findings: &mut [Finding]) {
         | "elb-hc-port-mismatch"
         | "elb-hc-timeout-sg-ingress"
         | "elb-hc-timeout-slow-app"
+        | "elb-hc-app-bound-to-localhost"
         | "elb-hc-grace-period-short" => 1,
         "app-dependency-unreachable" => 2,
         _ => 0,
@@ -130,12 +134,18 @@ fn settle_roles(findings: &mut [Finding]) {
         }
         if finding.role == Role::Symptom && !any_root {
             finding.would_raise_confidence.push(
-                "ecs:DescribeTasks of the stopped tasks, which AWS keeps for about an hour".to_owned(),
+                "ecs:DescribeTasks of the stopped tasks, which AWS keeps for about an hour"
+                    .to_owned(),
             );
         }
     }
     findings.sort_by(|left, right| {
-        (left.role, std::cmp::Reverse(left.confidence), std::cmp::Reverse(left.severity), &left.mode)
+        (
+            left.role,
+            std::cmp::Reverse(left.confidence),
+            std::cmp::Reverse(left.severity),
+            &left.mode,
+        )
             .cmp(&(
                 right.role,
                 std::cmp::Reverse(right.confidence),
@@ -194,37 +204,53 @@ fn verdict(
     let service = &observation.service;
     let name = &service.name;
     if let Some(root) = findings.iter().find(|finding| finding.role == Role::Root) {
-        let more = findings.iter().filter(|finding| finding.role == Role::Root).count() - 1;
+        let more = findings
+            .iter()
+            .filter(|finding| finding.role == Role::Root)
+            .count()
+            - 1;
         let others = match more {
             0 => String::new(),
             1 => " There is one more root cause.".to_owned(),
             more => format!(" There are {more} more root causes."),
         };
-        return (Verdict::RootCauseFound, format!("{}{others}", root.root_cause));
+        return (
+            Verdict::RootCauseFound,
+            format!("{}{others}", root.root_cause),
+        );
     }
     if let Some(symptom) = findings.first() {
         return (
             Verdict::Inconclusive,
-            format!("{} What was read does not decide why.{}", symptom.root_cause, denied(observation)),
+            format!(
+                "{} What was read does not decide why.{}",
+                symptom.root_cause,
+                denied(observation)
+            ),
         );
     }
     if trouble.is_empty() {
         let words = if service.desired_count == 0 {
             format!("`{name}` is asked to run nothing, and may scale to zero.")
         } else {
-            format!("`{name}` runs {} of {} tasks steadily.", service.running_count, service.desired_count)
+            format!(
+                "`{name}` runs {} of {} tasks steadily.",
+                service.running_count, service.desired_count
+            )
         };
         return (Verdict::Healthy, words);
     }
-    let under_way = service
-        .deployments
-        .iter()
-        .any(|deployment| deployment.rollout_state.as_deref() == Some("IN_PROGRESS") && deployment.failed_tasks == 0);
+    let under_way = service.deployments.iter().any(|deployment| {
+        deployment.rollout_state.as_deref() == Some("IN_PROGRESS") && deployment.failed_tasks == 0
+    });
     let only_counts = trouble.len() == 1 && trouble.iter().all(|one| one.ends_with("tasks run"));
     if under_way && only_counts {
         return (
             Verdict::InProgress,
-            format!("A deployment of `{name}` is under way: {}.", trouble.join(", ")),
+            format!(
+                "A deployment of `{name}` is under way: {}.",
+                trouble.join(", ")
+            ),
         );
     }
     (
@@ -266,19 +292,29 @@ fn timeline(observation: &Observation) -> Vec<TimelineEntry> {
         .service
         .events
         .iter()
-        .map(|event| TimelineEntry { at: event.at, what: event.message.clone(), evidence: service })
-        .collect();
-    entries.extend(observation.service.deployments.iter().filter_map(|deployment| {
-        Some(TimelineEntry {
-            at: deployment.created_at?,
-            what: format!(
-                "deployment {} of {} begins",
-                deployment.id,
-                view::short(&deployment.task_definition)
-            ),
+        .map(|event| TimelineEntry {
+            at: event.at,
+            what: event.message.clone(),
             evidence: service,
         })
-    }));
+        .collect();
+    entries.extend(
+        observation
+            .service
+            .deployments
+            .iter()
+            .filter_map(|deployment| {
+                Some(TimelineEntry {
+                    at: deployment.created_at?,
+                    what: format!(
+                        "deployment {} of {} begins",
+                        deployment.id,
+                        view::short(&deployment.task_definition)
+                    ),
+                    evidence: service,
+                })
+            }),
+    );
     entries.extend(observation.tasks.iter().filter_map(|task| {
         Some(TimelineEntry {
             at: task.stopped_at?,

@@ -33,7 +33,10 @@ pub(crate) enum Outbound<'a> {
 /// `sg-egress-blocked`, `route-blackhole-nat-deleted`, `fargate-public-subnet-no-public-ip`,
 /// `private-subnet-no-nat-or-endpoint`: each can hold at the same time as another.
 pub(crate) fn egress(view: &View<'_>) -> Vec<Finding> {
-    let Some(task) = view.failures().find(|task| has_any(&reasons(task), &UNREACHED)) else {
+    let Some(task) = view
+        .failures()
+        .find(|task| has_any(&reasons(task), &UNREACHED))
+    else {
         return Vec::new();
     };
     let mut findings = Vec::new();
@@ -54,7 +57,11 @@ fn blocked_egress(view: &View<'_>, task: &Cited<TaskSnapshot>) -> Option<Finding
     ));
     for group in groups {
         draft = draft.cite(group.evidence, &[&group.id]).affects(&group.id);
-        let rules: Vec<&str> = group.egress.iter().map(|rule| rule.protocol.as_str()).collect();
+        let rules: Vec<&str> = group
+            .egress
+            .iter()
+            .map(|rule| rule.protocol.as_str())
+            .collect();
         if rules.is_empty() {
             draft = draft.cite(group.evidence, &["ipPermissionsEgress: []", "egress: []"]);
         }
@@ -69,8 +76,13 @@ fn routes(view: &View<'_>, task: &Cited<TaskSnapshot>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for subnet in &observation.network.subnets {
         let used = observation.service.subnets.contains(&subnet.id)
-            && task.subnet.as_ref().is_none_or(|of_task| of_task == &subnet.id || task_is_elsewhere(view, subnet));
-        let Some(table) = route_table_of(observation, subnet).filter(|_| used) else { continue };
+            && task
+                .subnet
+                .as_ref()
+                .is_none_or(|of_task| of_task == &subnet.id || task_is_elsewhere(view, subnet));
+        let Some(table) = route_table_of(observation, subnet).filter(|_| used) else {
+            continue;
+        };
         let finding = match outbound(table) {
             Outbound::Blackhole(route) => view.draft("route-blackhole-nat-deleted").map(|draft| {
                 let draft = draft
@@ -117,7 +129,10 @@ fn routes(view: &View<'_>, task: &Cited<TaskSnapshot>) -> Vec<Finding> {
             .affects(&subnet.id)
             .affects(&table.id)
             .cite_task(task)
-            .decided(!view.missing("ec2:DescribeVpcEndpoints"), "ec2:DescribeVpcEndpoints")
+            .decided(
+                !view.missing("ec2:DescribeVpcEndpoints"),
+                "ec2:DescribeVpcEndpoints",
+            )
             .finish();
         let Some(finding) = finding else { continue };
         match findings.iter_mut().find(|known| known.mode == finding.mode) {
@@ -130,7 +145,8 @@ fn routes(view: &View<'_>, task: &Cited<TaskSnapshot>) -> Vec<Finding> {
 
 /// Whether another current failure sits in this subnet.
 fn task_is_elsewhere(view: &View<'_>, subnet: &SubnetSnapshot) -> bool {
-    view.failures().any(|task| task.subnet.as_ref() == Some(&subnet.id))
+    view.failures()
+        .any(|task| task.subnet.as_ref() == Some(&subnet.id))
 }
 
 /// `subnet-ip-exhaustion`.
@@ -148,14 +164,25 @@ pub(crate) fn addresses(view: &View<'_>) -> Vec<Finding> {
         .network
         .subnets
         .iter()
-        .filter(|subnet| observation.service.subnets.contains(&subnet.id) && subnet.available_ips < 2)
+        .filter(|subnet| {
+            observation.service.subnets.contains(&subnet.id) && subnet.available_ips < 2
+        })
         .collect();
     let names: Vec<&str> = full.iter().map(|subnet| subnet.id.as_str()).collect();
-    let which = if names.is_empty() { "of the service".to_owned() } else { list(&names) };
+    let which = if names.is_empty() {
+        "of the service".to_owned()
+    } else {
+        list(&names)
+    };
     let draft = view.draft("subnet-ip-exhaustion").map(|draft| {
         let mut draft = draft
-            .because(format!("Subnet {which} has no free address for another task."))
-            .decided(!full.is_empty(), "ec2:DescribeSubnets of the service's subnets");
+            .because(format!(
+                "Subnet {which} has no free address for another task."
+            ))
+            .decided(
+                !full.is_empty(),
+                "ec2:DescribeSubnets of the service's subnets",
+            );
         for subnet in &full {
             let free = subnet.available_ips;
             draft = draft.affects(&subnet.id).cite(
@@ -191,7 +218,9 @@ pub(crate) fn service_groups(observation: &Observation) -> Vec<&Cited<SecurityGr
 
 /// Whether any of the groups lets TCP traffic to this port out.
 pub(crate) fn opens_egress(groups: &[&Cited<SecurityGroupSnapshot>], port: i32) -> bool {
-    groups.iter().any(|group| group.egress.iter().any(|rule| rule.covers_tcp(port)))
+    groups
+        .iter()
+        .any(|group| group.egress.iter().any(|rule| rule.covers_tcp(port)))
 }
 
 /// The route table of a subnet: its own or the VPC's main one.
@@ -200,14 +229,23 @@ pub(crate) fn route_table_of<'a>(
     subnet: &SubnetSnapshot,
 ) -> Option<&'a Cited<RouteTableSnapshot>> {
     let tables = &observation.network.route_tables;
-    tables.iter().find(|table| table.subnets.contains(&subnet.id)).or_else(|| {
-        tables.iter().find(|table| table.main && (table.vpc_id == subnet.vpc_id || subnet.vpc_id.is_empty()))
-    })
+    tables
+        .iter()
+        .find(|table| table.subnets.contains(&subnet.id))
+        .or_else(|| {
+            tables.iter().find(|table| {
+                table.main && (table.vpc_id == subnet.vpc_id || subnet.vpc_id.is_empty())
+            })
+        })
 }
 
 /// Where a route table's default route leads.
 pub(crate) fn outbound(table: &RouteTableSnapshot) -> Outbound<'_> {
-    match table.routes.iter().find(|route| route.destination == "0.0.0.0/0") {
+    match table
+        .routes
+        .iter()
+        .find(|route| route.destination == "0.0.0.0/0")
+    {
         None => Outbound::Nowhere,
         Some(route) if route.state == "blackhole" => Outbound::Blackhole(route),
         Some(route) if route.target.starts_with("igw-") => Outbound::InternetGateway(route),
@@ -228,5 +266,9 @@ fn has_endpoints(observation: &Observation) -> bool {
 
 /// Names in backticks, with commas.
 pub(crate) fn list(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{}`", short(name))).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(|name| format!("`{}`", short(name)))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -1,7 +1,7 @@
 //! Secrets that cannot be injected, and log groups that cannot be written to.
 
-use super::view::{Draft, View, has_any, reasons, short};
 use super::Finding;
+use super::view::{Draft, View, has_any, reasons, short};
 use crate::observation::{Cited, SecretReference, SecretSnapshot, TaskDefinitionSnapshot};
 
 /// `secret-access-denied-execution-role`, `secret-not-found`, `secret-json-key-missing`,
@@ -15,7 +15,8 @@ pub(crate) fn secrets(view: &View<'_>) -> Vec<Finding> {
             continue;
         }
         let definition = view.revision_of(task);
-        let reference = definition.and_then(|definition| failing_reference(view, definition, &text, mode));
+        let reference =
+            definition.and_then(|definition| failing_reference(view, definition, &text, mode));
         let named = reference.as_ref().map_or_else(
             || "a secret".to_owned(),
             |(container, reference, _)| {
@@ -51,9 +52,12 @@ pub(crate) fn secrets(view: &View<'_>) -> Vec<Finding> {
                 .cite_task(task)
                 .decided(decided, "secretsmanager:DescribeSecret of the reference");
             let draft = match (&reference, definition) {
-                (Some((_, reference, _)), Some(definition)) => draft
-                    .affects(&reference.value_from)
-                    .cite(definition.evidence, &[&reference.value_from, &reference.name]),
+                (Some((_, reference, _)), Some(definition)) => {
+                    draft.affects(&reference.value_from).cite(
+                        definition.evidence,
+                        &[&reference.value_from, &reference.name],
+                    )
+                }
                 _ => draft,
             };
             let draft = if mode == "secret-access-denied-execution-role" {
@@ -64,7 +68,11 @@ pub(crate) fn secrets(view: &View<'_>) -> Vec<Finding> {
             match snapshot {
                 Some(secret) if mode == "secret-not-found" => draft.cite(
                     secret.evidence,
-                    &["ResourceNotFoundException", "exists: false", &secret.value_from],
+                    &[
+                        "ResourceNotFoundException",
+                        "exists: false",
+                        &secret.value_from,
+                    ],
                 ),
                 _ => draft,
             }
@@ -75,7 +83,10 @@ pub(crate) fn secrets(view: &View<'_>) -> Vec<Finding> {
 }
 
 fn mode_of(text: &str) -> Option<&'static str> {
-    if has_any(text, &["did not contain json key", "looking for beginning of value"]) {
+    if has_any(
+        text,
+        &["did not contain json key", "looking for beginning of value"],
+    ) {
         Some("secret-json-key-missing")
     } else if text.contains("secretsmanager:GetSecretValue")
         && has_any(text, &["AccessDenied", "not authorized"])
@@ -86,7 +97,11 @@ fn mode_of(text: &str) -> Option<&'static str> {
         Some("secret-scheduled-for-deletion")
     } else if has_any(
         text,
-        &["can't retrieve the secret", "can't find the specified secret", "unable to retrieve secret"],
+        &[
+            "can't retrieve the secret",
+            "can't find the specified secret",
+            "unable to retrieve secret",
+        ],
     ) && text.contains("ResourceNotFound")
     {
         Some("secret-not-found")
@@ -95,7 +110,11 @@ fn mode_of(text: &str) -> Option<&'static str> {
     }
 }
 
-type Failing<'a> = (&'a str, &'a SecretReference, Option<&'a Cited<SecretSnapshot>>);
+type Failing<'a> = (
+    &'a str,
+    &'a SecretReference,
+    Option<&'a Cited<SecretSnapshot>>,
+);
 
 /// The reference that the text names; else, for a missing secret, the one that is known missing;
 /// else the only one.
@@ -108,27 +127,42 @@ fn failing_reference<'a>(
     let all: Vec<Failing<'a>> = definition
         .containers
         .iter()
-        .flat_map(|container| container.secrets.iter().map(|secret| (container.name.as_str(), secret)))
+        .flat_map(|container| {
+            container
+                .secrets
+                .iter()
+                .map(|secret| (container.name.as_str(), secret))
+        })
         .map(|(container, secret)| {
-            let known =
-                view.observation.secrets.iter().find(|known| known.value_from == secret.value_from);
+            let known = view
+                .observation
+                .secrets
+                .iter()
+                .find(|known| known.value_from == secret.value_from);
             (container, secret, known)
         })
         .collect();
-    let named: Vec<&Failing<'a>> =
-        all.iter().filter(|(_, secret, _)| text.contains(secret_arn(&secret.value_from))).collect();
+    let named: Vec<&Failing<'a>> = all
+        .iter()
+        .filter(|(_, secret, _)| text.contains(secret_arn(&secret.value_from)))
+        .collect();
     let by_key = named.iter().find(|(_, secret, _)| {
         json_key(&secret.value_from).is_some_and(|key| text.contains(&format!("json key {key}")))
     });
-    let missing =
-        all.iter().find(|(_, _, known)| known.is_some_and(|known| known.exists == Some(false)));
+    let missing = all
+        .iter()
+        .find(|(_, _, known)| known.is_some_and(|known| known.exists == Some(false)));
     let keyed = all.iter().find(|(_, secret, _)| {
         json_key(&secret.value_from).is_some_and(|key| text.contains(&format!("json key {key}")))
     });
     by_key
         .or_else(|| named.first())
         .copied()
-        .or(if mode == "secret-not-found" { missing } else { None })
+        .or(if mode == "secret-not-found" {
+            missing
+        } else {
+            None
+        })
         .or(keyed)
         .or(match all.as_slice() {
             [only] => Some(only),
@@ -158,7 +192,9 @@ pub(crate) fn log_group(view: &View<'_>) -> Vec<Finding> {
     else {
         return Vec::new();
     };
-    let Some(definition) = view.revision_of(task) else { return Vec::new() };
+    let Some(definition) = view.revision_of(task) else {
+        return Vec::new();
+    };
     let groups: Vec<&str> = definition
         .containers
         .iter()
@@ -169,8 +205,9 @@ pub(crate) fn log_group(view: &View<'_>) -> Vec<Finding> {
         .log_groups
         .iter()
         .find(|group| group.exists == Some(false) && groups.contains(&group.name.as_str()));
-    let Some(name) =
-        known_missing.map(|group| group.name.as_str()).or_else(|| groups.first().copied())
+    let Some(name) = known_missing
+        .map(|group| group.name.as_str())
+        .or_else(|| groups.first().copied())
     else {
         return Vec::new();
     };
@@ -183,9 +220,15 @@ pub(crate) fn log_group(view: &View<'_>) -> Vec<Finding> {
             .affects(name)
             .cite_task(task)
             .cite(definition.evidence, &[name])
-            .decided(known_missing.is_some(), "logs:DescribeLogGroups for the exact name");
+            .decided(
+                known_missing.is_some(),
+                "logs:DescribeLogGroups for the exact name",
+            );
         match known_missing {
-            Some(group) => draft.cite(group.evidence, &["logGroups: []", "exists: false", name, "[]"]),
+            Some(group) => draft.cite(
+                group.evidence,
+                &["logGroups: []", "exists: false", name, "[]"],
+            ),
             None => draft,
         }
     });

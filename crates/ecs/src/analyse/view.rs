@@ -44,9 +44,16 @@ impl<'a> View<'a> {
                         || primary_since.is_none_or(|since| since <= event.at)
                 })
             })
-            .map(|event| RolledBack { event: event.message.clone(), at: event.at });
-        let completed = primary(service)
-            .is_none_or(|deployment| deployment.rollout_state.as_deref().is_none_or(|s| s == "COMPLETED"));
+            .map(|event| RolledBack {
+                event: event.message.clone(),
+                at: event.at,
+            });
+        let completed = primary(service).is_none_or(|deployment| {
+            deployment
+                .rollout_state
+                .as_deref()
+                .is_none_or(|s| s == "COMPLETED")
+        });
         let steady_at = service
             .events
             .iter()
@@ -54,7 +61,12 @@ impl<'a> View<'a> {
             .map(|event| event.at)
             .max();
         let settled_at = if completed { steady_at } else { None };
-        Self { observation, catalogue, settled_at, rolled_back }
+        Self {
+            observation,
+            catalogue,
+            settled_at,
+            rolled_back,
+        }
     }
 
     pub(crate) fn primary(&self) -> Option<&'a DeploymentSnapshot> {
@@ -82,7 +94,9 @@ impl<'a> View<'a> {
 
     /// While a deployment is under way, what the one before it left behind no longer matters.
     fn of_present_interest(&self, task: &TaskSnapshot) -> bool {
-        let Some(primary) = self.primary() else { return true };
+        let Some(primary) = self.primary() else {
+            return true;
+        };
         let deployed = self
             .observation
             .service
@@ -97,7 +111,9 @@ impl<'a> View<'a> {
 
     /// Events that are not history, newest first.
     pub(crate) fn events(&self) -> impl Iterator<Item = &'a ServiceEvent> {
-        let since = self.settled_at.or_else(|| self.primary().and_then(|primary| primary.created_at));
+        let since = self
+            .settled_at
+            .or_else(|| self.primary().and_then(|primary| primary.created_at));
         self.observation
             .service
             .events
@@ -107,7 +123,8 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn event_saying(&self, fragment: &str) -> Option<&'a ServiceEvent> {
-        self.events().find(|event| plain(&event.message).contains(fragment))
+        self.events()
+            .find(|event| plain(&event.message).contains(fragment))
     }
 
     /// The task definition with this ARN.
@@ -119,8 +136,12 @@ impl<'a> View<'a> {
             .find(|definition| definition.arn == arn)
     }
 
-    pub(crate) fn revision_of(&self, task: &TaskSnapshot) -> Option<&'a Cited<TaskDefinitionSnapshot>> {
-        self.revision(&task.task_definition).or(self.observation.task_definition.as_ref())
+    pub(crate) fn revision_of(
+        &self,
+        task: &TaskSnapshot,
+    ) -> Option<&'a Cited<TaskDefinitionSnapshot>> {
+        self.revision(&task.task_definition)
+            .or(self.observation.task_definition.as_ref())
     }
 
     /// Log lines that a task wrote, optionally of one container, with the evidence they are in.
@@ -146,12 +167,22 @@ impl<'a> View<'a> {
         &self,
         definition: &'a TaskDefinitionSnapshot,
     ) -> Option<&'a ContainerDefinition> {
-        let balanced = self.observation.service.load_balancers.first().map(|(_, name, _)| name);
+        let balanced = self
+            .observation
+            .service
+            .load_balancers
+            .first()
+            .map(|(_, name, _)| name);
         definition
             .containers
             .iter()
             .find(|container| Some(&container.name) == balanced)
-            .or_else(|| definition.containers.iter().find(|c| !c.port_mappings.is_empty()))
+            .or_else(|| {
+                definition
+                    .containers
+                    .iter()
+                    .find(|c| !c.port_mappings.is_empty())
+            })
             .or_else(|| definition.containers.first())
     }
 
@@ -163,7 +194,10 @@ impl<'a> View<'a> {
 
     /// Reads that failed and start with this prefix, such as `ec2:`.
     pub(crate) fn missing(&self, prefix: &str) -> bool {
-        self.observation.gaps.iter().any(|gap| gap.call.starts_with(prefix))
+        self.observation
+            .gaps
+            .iter()
+            .any(|gap| gap.call.starts_with(prefix))
     }
 }
 
@@ -227,7 +261,10 @@ impl<'a> Draft<'a> {
             .find(evidence)
             .and_then(|evidence| texts.iter().find(|text| grounding::says(evidence, text)));
         if let Some(quote) = quote {
-            let citation = Citation { evidence, quote: (*quote).to_owned() };
+            let citation = Citation {
+                evidence,
+                quote: (*quote).to_owned(),
+            };
             if !self.finding.evidence.contains(&citation) {
                 self.finding.evidence.push(citation);
             }
@@ -263,7 +300,11 @@ impl<'a> Draft<'a> {
         match container.exit_code {
             Some(code) => draft.cite(
                 task.evidence,
-                &[&format!("exitCode: {code}"), &format!("exit_code: {code}"), &code.to_string()],
+                &[
+                    &format!("exitCode: {code}"),
+                    &format!("exit_code: {code}"),
+                    &code.to_string(),
+                ],
             ),
             None => draft,
         }
@@ -289,7 +330,10 @@ impl<'a> Draft<'a> {
 }
 
 fn primary(service: &crate::observation::ServiceSnapshot) -> Option<&DeploymentSnapshot> {
-    service.deployments.iter().find(|deployment| deployment.status == "PRIMARY")
+    service
+        .deployments
+        .iter()
+        .find(|deployment| deployment.status == "PRIMARY")
 }
 
 /// Whether a stopped task was a failure: what ECS or a person asked for is none.
@@ -309,7 +353,11 @@ fn is_failure(task: &TaskSnapshot) -> bool {
 /// Why a task ended: its own reason and those of its containers, with plain apostrophes.
 pub(crate) fn reasons(task: &TaskSnapshot) -> String {
     let mut text = plain(task.stopped_reason.as_deref().unwrap_or_default());
-    for reason in task.containers.iter().filter_map(|container| container.reason.as_deref()) {
+    for reason in task
+        .containers
+        .iter()
+        .filter_map(|container| container.reason.as_deref())
+    {
         text.push('\n');
         text.push_str(&plain(reason));
     }

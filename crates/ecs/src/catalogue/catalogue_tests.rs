@@ -5,12 +5,27 @@ use super::*;
 #[test]
 fn every_embedded_entry_is_readable_and_complete() {
     let catalogue = Catalogue::embedded().unwrap();
-    let categories: BTreeSet<&str> = catalogue.modes().map(|mode| mode.category.as_str()).collect();
-    assert!(catalogue.modes().count() >= 25 && categories.len() >= 8, "{categories:?}");
+    let categories: BTreeSet<&str> = catalogue
+        .modes()
+        .map(|mode| mode.category.as_str())
+        .collect();
+    assert!(
+        catalogue.modes().count() >= 25 && categories.len() >= 8,
+        "{categories:?}"
+    );
     for mode in catalogue.modes() {
-        assert!(!mode.symptoms.is_empty() && !mode.root_cause.is_empty(), "{}", mode.id);
+        assert!(
+            !mode.symptoms.is_empty() && !mode.root_cause.is_empty(),
+            "{}",
+            mode.id
+        );
         for alike in &mode.look_alikes {
-            assert!(catalogue.mode(&alike.id).is_some(), "{} names {}", mode.id, alike.id);
+            assert!(
+                catalogue.mode(&alike.id).is_some(),
+                "{} names {}",
+                mode.id,
+                alike.id
+            );
         }
         for action in mode.iam.diagnose.iter().chain(&mode.iam.fix) {
             assert!(action.contains(':'), "{}: {action}", mode.id);
@@ -36,5 +51,8 @@ fn the_published_schema_is_the_types_schema() {
         std::fs::write(path, &schema).unwrap();
         return;
     }
-    assert_eq!(published, schema, "set UPDATE_SCHEMA=1 to publish knowledge/schema.json again");
+    assert_eq!(
+        published, schema,
+        "set UPDATE_SCHEMA=1 to publish knowledge/schema.json again"
+    );
 }

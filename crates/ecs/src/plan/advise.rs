@@ -4,7 +4,8 @@ use super::Advice;
 use crate::analyse::Finding;
 use crate::observation::Observation;
 
-const NO_IAM: &str = "this program cannot grant permissions: whoever can write IAM can give itself anything";
+const NO_IAM: &str =
+    "this program cannot grant permissions: whoever can write IAM can give itself anything";
 
 /// Exact commands for a person; the program waits for nothing and knows nothing of their outcome.
 pub(crate) fn of(observation: &Observation, finding: &Finding) -> Vec<Advice> {
@@ -138,7 +139,11 @@ pub(crate) fn of(observation: &Observation, finding: &Finding) -> Vec<Advice> {
                 None,
             ),
         };
-    let already_back = service.events.iter().take(20).any(|event| event.message.contains("rolling back to deployment"));
+    let already_back = service
+        .events
+        .iter()
+        .take(20)
+        .any(|event| event.message.contains("rolling back to deployment"));
     let title = if already_back {
         format!("{title}; until then the previous revision serves")
     } else {
@@ -154,7 +159,10 @@ pub(crate) fn of(observation: &Observation, finding: &Finding) -> Vec<Advice> {
 }
 
 fn family(observation: &Observation) -> &str {
-    observation.task_definition.as_ref().map_or("<family>", |definition| definition.family.as_str())
+    observation
+        .task_definition
+        .as_ref()
+        .map_or("<family>", |definition| definition.family.as_str())
 }
 
 fn short(arn: &str) -> &str {

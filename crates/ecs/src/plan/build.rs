@@ -58,19 +58,36 @@ pub(crate) fn assemble(
     observation: &Observation,
 ) -> Result<Plan<Proposed>, PlanError> {
     if operations.len() > MOST_OPERATIONS {
-        return Err(PlanError::TooLong { count: operations.len(), most: MOST_OPERATIONS });
+        return Err(PlanError::TooLong {
+            count: operations.len(),
+            most: MOST_OPERATIONS,
+        });
     }
-    let all: Vec<Operation> = operations.iter().map(|proposed| proposed.operation.clone()).collect();
+    let all: Vec<Operation> = operations
+        .iter()
+        .map(|proposed| proposed.operation.clone())
+        .collect();
     for (index, operation) in all.iter().enumerate() {
         let earlier = all.get(..index).unwrap_or_default();
-        Rules { observation, earlier, position: index + 1 }.check(operation)?;
+        Rules {
+            observation,
+            earlier,
+            position: index + 1,
+        }
+        .check(operation)?;
     }
     let fingerprint = relevant(Fingerprint::of(observation), &all);
     let steps: Vec<Step> = (1..)
         .zip(operations)
         .map(|(number, proposed)| {
             let reason: String = proposed.reason.chars().take(400).collect();
-            describe::step(number, proposed.operation, reason, observation, &fingerprint)
+            describe::step(
+                number,
+                proposed.operation,
+                reason,
+                observation,
+                &fingerprint,
+            )
         })
         .collect();
     let session_policy = session_policy(&steps, observation)?;
@@ -100,9 +117,8 @@ pub(crate) fn assemble(
 /// The service's facts, and those of the things that the plan changes.
 fn relevant(fingerprint: Fingerprint, operations: &[Operation]) -> Fingerprint {
     let facts: Vec<_> = operations.iter().map(super::expected::facts_of).collect();
-    fingerprint.only(|fact| {
-        fact.starts_with("service.") || facts.iter().any(|facts| facts.covers(fact))
-    })
+    fingerprint
+        .only(|fact| fact.starts_with("service.") || facts.iter().any(|facts| facts.covers(fact)))
 }
 
 /// Exactly the plan's writes, their inverses, and the reads that check and verify them.
@@ -115,8 +131,13 @@ fn session_policy(steps: &[Step], observation: &Observation) -> Result<Vec<Permi
         permissions.extend(step.permissions.iter().cloned());
         if let super::Inverse::Operation { operation } = &step.inverse {
             let fingerprint = Fingerprint::default();
-            let inverse =
-                describe::step(0, operation.clone(), String::new(), observation, &fingerprint);
+            let inverse = describe::step(
+                0,
+                operation.clone(),
+                String::new(),
+                observation,
+                &fingerprint,
+            );
             permissions.extend(inverse.permissions);
         }
     }
@@ -150,7 +171,11 @@ fn owner(observation: &Observation) -> Option<String> {
     let tag = observation.service.tags.iter().find(|(key, _)| {
         matches!(
             key.as_str(),
-            "aws:cloudformation:stack-name" | "copilot-application" | "terraform" | "managed-by" | "ManagedBy"
+            "aws:cloudformation:stack-name"
+                | "copilot-application"
+                | "terraform"
+                | "managed-by"
+                | "ManagedBy"
         )
     })?;
     Some(format!(

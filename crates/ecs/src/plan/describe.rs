@@ -1,12 +1,11 @@
 //! What the program derives about an operation: effect, permissions, risk, way back, diff.
 
 use super::{
-    AwsvpcNetwork, CircuitBreaker, DiffLine, Direction, Fingerprint, Inverse,
-    ModifyTargetGroupHealthCheck, Operation, Peer, Permission, Precondition,
-    RegisterScalableTarget, RegisterTaskDefinitionRevision, RevisionRef, Risk,
-    SecurityGroupRuleChange, Step, TaskDefinitionChange, UpdateService, expected, proof,
+    AwsvpcNetwork, CircuitBreaker, Direction, Fingerprint, Inverse, ModifyTargetGroupHealthCheck,
+    Operation, Peer, Permission, Precondition, RegisterScalableTarget, RevisionRef, Risk,
+    SecurityGroupRuleChange, Step, TaskDefinitionChange, UpdateService, diff, expected, proof,
 };
-use crate::observation::{Observation, TaskDefinitionSnapshot};
+use crate::observation::Observation;
 
 /// Makes the step of an operation that obeys the rules.
 pub(crate) fn step(
@@ -20,7 +19,10 @@ pub(crate) fn step(
     let mut preconditions: Vec<Precondition> = fingerprint
         .facts()
         .filter(|(fact, _)| facts.covers(fact))
-        .map(|(fact, value)| Precondition::FactUnchanged { fact: fact.to_owned(), value: value.to_owned() })
+        .map(|(fact, value)| Precondition::FactUnchanged {
+            fact: fact.to_owned(),
+            value: value.to_owned(),
+        })
         .collect();
     preconditions.extend(own_preconditions(&operation));
     let (risk, risk_note) = risk(&operation);
@@ -36,7 +38,7 @@ pub(crate) fn step(
         effect_check: effect_check(&operation).to_owned(),
         inverse: inverse(&operation, observation),
         idempotency: idempotency(&operation).to_owned(),
-        diff: diff(&operation, observation),
+        diff: diff::diff(&operation, observation),
         unproven: unproven(&operation, observation),
         operation,
         reason,
@@ -45,14 +47,19 @@ pub(crate) fn step(
 
 fn own_preconditions(operation: &Operation) -> Vec<Precondition> {
     match operation {
-        Operation::UpdateService(UpdateService { task_definition: Some(revision), .. }) => {
+        Operation::UpdateService(UpdateService {
+            task_definition: Some(revision),
+            ..
+        }) => {
             vec![match revision {
                 RevisionRef::Existing { arn } => Precondition::RevisionActive { arn: arn.clone() },
                 RevisionRef::Step { step } => Precondition::StepApplied { step: *step },
             }]
         }
         Operation::CreateLogGroup(create) => {
-            vec![Precondition::LogGroupAbsent { name: create.name.clone() }]
+            vec![Precondition::LogGroupAbsent {
+                name: create.name.clone(),
+            }]
         }
         Operation::RegisterTaskDefinitionRevision(_)
         | Operation::UpdateService(_)
@@ -64,14 +71,17 @@ fn own_preconditions(operation: &Operation) -> Vec<Precondition> {
     }
 }
 
-fn short(arn: &str) -> &str {
+pub(crate) fn short(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
 fn effect(operation: &Operation) -> String {
     match operation {
         Operation::RegisterTaskDefinitionRevision(register) if register.changes.is_empty() => {
-            format!("Registers the content of {} again as a new, active revision.", short(&register.base))
+            format!(
+                "Registers the content of {} again as a new, active revision.",
+                short(&register.base)
+            )
         }
         Operation::RegisterTaskDefinitionRevision(register) => format!(
             "Registers a new revision that is {} except for {} listed change(s).",
@@ -81,7 +91,9 @@ fn effect(operation: &Operation) -> String {
         Operation::UpdateService(update) => {
             let mut parts = Vec::new();
             match &update.task_definition {
-                Some(RevisionRef::Existing { arn }) => parts.push(format!("deploys {}", short(arn))),
+                Some(RevisionRef::Existing { arn }) => {
+                    parts.push(format!("deploys {}", short(arn)))
+                }
                 Some(RevisionRef::Step { step }) => {
                     parts.push(format!("deploys the revision of step {step}"));
                 }
@@ -94,7 +106,9 @@ fn effect(operation: &Operation) -> String {
                 parts.push("changes the network of new tasks".to_owned());
             }
             if let Some(seconds) = update.health_check_grace_period_seconds {
-                parts.push(format!("gives new tasks {seconds} s before load balancer checks count"));
+                parts.push(format!(
+                    "gives new tasks {seconds} s before load balancer checks count"
+                ));
             }
             if update.circuit_breaker.is_some() {
                 parts.push("sets the deployment circuit breaker".to_owned());
@@ -110,19 +124,25 @@ fn effect(operation: &Operation) -> String {
             "The load balancer checks targets in another way; running tasks stay.".to_owned()
         }
         Operation::CreateLogGroup(create) => {
-            format!("Creates the log group {}; new tasks can start writing to it.", create.name)
+            format!(
+                "Creates the log group {}; new tasks can start writing to it.",
+                create.name
+            )
         }
         Operation::RegisterScalableTarget(change) => format!(
             "Scaling may choose between {} and {} tasks.",
             change.min_capacity, change.max_capacity
         ),
         Operation::StopTask(stop) => {
-            format!("Stops task {}; the scheduler starts another in its place.", short(&stop.task))
+            format!(
+                "Stops task {}; the scheduler starts another in its place.",
+                short(&stop.task)
+            )
         }
     }
 }
 
-fn rule_words(change: &SecurityGroupRuleChange) -> String {
+pub(crate) fn rule_words(change: &SecurityGroupRuleChange) -> String {
     let peer = match &change.rule.peer {
         Peer::Group { id } | Peer::PrefixList { id } => id,
         Peer::Cidr { cidr } => cidr,
@@ -147,9 +167,7 @@ fn calls(operation: &Operation) -> Vec<String> {
         }
         Operation::ModifyTargetGroupHealthCheck(_) => "elbv2:DescribeTargetGroups",
         Operation::CreateLogGroup(_) => "logs:DescribeLogGroups",
-        Operation::RegisterScalableTarget(_) => {
-            "application-autoscaling:DescribeScalableTargets"
-        }
+        Operation::RegisterScalableTarget(_) => "application-autoscaling:DescribeScalableTargets",
     };
     std::iter::once(read)
         .chain(operation.write_actions().iter().copied())
@@ -162,11 +180,17 @@ fn permissions(operation: &Operation, observation: &Observation) -> Vec<Permissi
     let write = operation.write_actions();
     let partition = observation.service.arn.split(':').nth(1).unwrap_or("aws");
     let here = |service: &str, resource: &str| {
-        format!("arn:{partition}:{service}:{}:{}:{resource}", observation.region, observation.account)
+        format!(
+            "arn:{partition}:{service}:{}:{}:{resource}",
+            observation.region, observation.account
+        )
     };
     match operation {
         Operation::RegisterTaskDefinitionRevision(register) => {
-            let family = register.base.rsplit_once(':').map_or(register.base.as_str(), |(arn, _)| arn);
+            let family = register
+                .base
+                .rsplit_once(':')
+                .map_or(register.base.as_str(), |(arn, _)| arn);
             // RegisterTaskDefinition knows resources by family and any revision.
             let mut needed = vec![Permission::new(write, vec![format!("{family}:*")])];
             let roles: Vec<String> = proof::definitions(observation)
@@ -175,41 +199,48 @@ fn permissions(operation: &Operation, observation: &Observation) -> Vec<Permissi
                 .flatten()
                 .collect();
             if !roles.is_empty() {
-                needed.push(Permission::new(&["iam:PassRole"], deduplicated(roles)).when(
-                    "StringEquals",
-                    "iam:PassedToService",
-                    "ecs-tasks.amazonaws.com",
-                ));
+                needed.push(
+                    Permission::new(&["iam:PassRole"], deduplicated(roles)).when(
+                        "StringEquals",
+                        "iam:PassedToService",
+                        "ecs-tasks.amazonaws.com",
+                    ),
+                );
             }
             needed
         }
-        Operation::UpdateService(update) => vec![
-            Permission::new(write, vec![update.service.clone()]).when(
+        Operation::UpdateService(update) => {
+            vec![Permission::new(write, vec![update.service.clone()]).when(
                 "ArnEquals",
                 "ecs:cluster",
                 update.cluster.clone(),
-            ),
-        ],
+            )]
+        }
         Operation::AuthorizeSecurityGroup(change) | Operation::RevokeSecurityGroup(change) => {
-            vec![Permission::new(write, vec![here("ec2", &format!("security-group/{}", change.group))])]
+            vec![Permission::new(
+                write,
+                vec![here("ec2", &format!("security-group/{}", change.group))],
+            )]
         }
         Operation::ModifyTargetGroupHealthCheck(change) => {
             vec![Permission::new(write, vec![change.target_group.clone()])]
         }
         Operation::CreateLogGroup(create) => {
-            vec![Permission::new(write, vec![here("logs", &format!("log-group:{}:*", create.name)), here("logs", &format!("log-group:{}", create.name))])]
+            vec![Permission::new(
+                write,
+                vec![
+                    here("logs", &format!("log-group:{}:*", create.name)),
+                    here("logs", &format!("log-group:{}", create.name)),
+                ],
+            )]
         }
         // Scalable targets have ids that nobody can know beforehand.
-        Operation::RegisterScalableTarget(_) => vec![
-            Permission::new(write, vec!["*".to_owned()]),
-        ],
-        Operation::StopTask(stop) => vec![
-            Permission::new(write, vec![stop.task.clone()]).when(
-                "ArnEquals",
-                "ecs:cluster",
-                stop.cluster.clone(),
-            ),
-        ],
+        Operation::RegisterScalableTarget(_) => vec![Permission::new(write, vec!["*".to_owned()])],
+        Operation::StopTask(stop) => vec![Permission::new(write, vec![stop.task.clone()]).when(
+            "ArnEquals",
+            "ecs:cluster",
+            stop.cluster.clone(),
+        )],
     }
 }
 
@@ -221,24 +252,32 @@ fn deduplicated(mut values: Vec<String>) -> Vec<String> {
 
 fn risk(operation: &Operation) -> (Risk, &'static str) {
     match operation {
-        Operation::RegisterTaskDefinitionRevision(_) => {
-            (Risk::Low, "adds a revision that nothing runs until a service is updated")
-        }
+        Operation::RegisterTaskDefinitionRevision(_) => (
+            Risk::Low,
+            "adds a revision that nothing runs until a service is updated",
+        ),
         Operation::UpdateService(update) => {
             if update.desired_count == Some(0) {
                 (Risk::High, "stops every task")
             } else if update.network.is_some() {
                 (Risk::Medium, "new tasks start in another network")
             } else if update.task_definition.is_some() || update.force_new_deployment {
-                (Risk::Medium, "replaces running tasks step by step within the deployment limits")
+                (
+                    Risk::Medium,
+                    "replaces running tasks step by step within the deployment limits",
+                )
             } else {
-                (Risk::Low, "changes settings without replacing running tasks")
+                (
+                    Risk::Low,
+                    "changes settings without replacing running tasks",
+                )
             }
         }
         Operation::AuthorizeSecurityGroup(change) => match &change.rule.peer {
-            Peer::Cidr { cidr } if cidr == "0.0.0.0/0" => {
-                (Risk::Medium, "members of the group can reach any host on this port")
-            }
+            Peer::Cidr { cidr } if cidr == "0.0.0.0/0" => (
+                Risk::Medium,
+                "members of the group can reach any host on this port",
+            ),
             Peer::Cidr { .. } | Peer::Group { .. } | Peer::PrefixList { .. } => {
                 (Risk::Low, "one rule, one port, one peer")
             }
@@ -248,9 +287,10 @@ fn risk(operation: &Operation) -> (Risk, &'static str) {
             (Risk::Low, "targets are judged anew; none is replaced by it")
         }
         Operation::CreateLogGroup(_) => (Risk::Low, "adds an empty log group"),
-        Operation::RegisterScalableTarget(_) => {
-            (Risk::Medium, "more tasks cost more and lean more on what they depend on")
-        }
+        Operation::RegisterScalableTarget(_) => (
+            Risk::Medium,
+            "more tasks cost more and lean more on what they depend on",
+        ),
         Operation::StopTask(_) => (Risk::Medium, "requests in flight on that task are lost"),
     }
 }
@@ -263,14 +303,18 @@ fn blast_radius(operation: &Operation, observation: &Observation) -> String {
             "service {} only: {} running of {} wanted tasks",
             service.name, service.running_count, service.desired_count
         ),
-        Operation::AuthorizeSecurityGroup(change) | Operation::RevokeSecurityGroup(change) => format!(
-            "every network interface in {}, also of other services that share the group",
-            change.group
-        ),
+        Operation::AuthorizeSecurityGroup(change) | Operation::RevokeSecurityGroup(change) => {
+            format!(
+                "every network interface in {}, also of other services that share the group",
+                change.group
+            )
+        }
         Operation::ModifyTargetGroupHealthCheck(change) => {
             format!("all targets of {}", short(&change.target_group))
         }
-        Operation::CreateLogGroup(_) => "every workload that writes to a group of this name".to_owned(),
+        Operation::CreateLogGroup(_) => {
+            "every workload that writes to a group of this name".to_owned()
+        }
         Operation::RegisterScalableTarget(_) => format!("the number of tasks of {}", service.name),
         Operation::StopTask(_) => "one task".to_owned(),
     }
@@ -322,9 +366,12 @@ fn inverse(operation: &Operation, observation: &Observation) -> Inverse {
             let back = UpdateService {
                 cluster: update.cluster.clone(),
                 service: update.service.clone(),
-                task_definition: update.task_definition.as_ref().map(|_| RevisionRef::Existing {
-                    arn: service.task_definition.clone(),
-                }),
+                task_definition: update
+                    .task_definition
+                    .as_ref()
+                    .map(|_| RevisionRef::Existing {
+                        arn: service.task_definition.clone(),
+                    }),
                 desired_count: update.desired_count.map(|_| service.desired_count),
                 force_new_deployment: false,
                 network: update.network.as_ref().map(|_| AwsvpcNetwork {
@@ -350,14 +397,16 @@ fn inverse(operation: &Operation, observation: &Observation) -> Inverse {
                     why: "the same revision was deployed again".to_owned(),
                 };
             }
-            Inverse::Operation { operation: Operation::UpdateService(back) }
+            Inverse::Operation {
+                operation: Operation::UpdateService(back),
+            }
         }
-        Operation::AuthorizeSecurityGroup(change) => {
-            Inverse::Operation { operation: Operation::RevokeSecurityGroup(change.clone()) }
-        }
-        Operation::RevokeSecurityGroup(change) => {
-            Inverse::Operation { operation: Operation::AuthorizeSecurityGroup(change.clone()) }
-        }
+        Operation::AuthorizeSecurityGroup(change) => Inverse::Operation {
+            operation: Operation::RevokeSecurityGroup(change.clone()),
+        },
+        Operation::RevokeSecurityGroup(change) => Inverse::Operation {
+            operation: Operation::AuthorizeSecurityGroup(change.clone()),
+        },
         Operation::ModifyTargetGroupHealthCheck(change) => {
             let before = observation
                 .target_groups
@@ -389,202 +438,13 @@ fn inverse(operation: &Operation, observation: &Observation) -> Inverse {
                     max_capacity: before.max_capacity,
                 }),
             },
-            None => Inverse::Irreversible { why: "the limits before are not known".to_owned() },
+            None => Inverse::Irreversible {
+                why: "the limits before are not known".to_owned(),
+            },
         },
         Operation::StopTask(_) => Inverse::Irreversible {
             why: "a stopped task stays stopped; the scheduler starts another".to_owned(),
         },
-    }
-}
-
-fn line(field: impl Into<String>, before: Option<String>, after: Option<String>) -> DiffLine {
-    DiffLine { field: field.into(), before, after }
-}
-
-fn diff(operation: &Operation, observation: &Observation) -> Vec<DiffLine> {
-    let service = &observation.service;
-    match operation {
-        Operation::RegisterTaskDefinitionRevision(register) => register_diff(register, observation),
-        Operation::UpdateService(update) => {
-            let mut lines = Vec::new();
-            if let Some(revision) = &update.task_definition {
-                let after = match revision {
-                    RevisionRef::Existing { arn } => short(arn).to_owned(),
-                    RevisionRef::Step { step } => format!("revision of step {step}"),
-                };
-                lines.push(line("task definition", Some(short(&service.task_definition).to_owned()), Some(after)));
-            }
-            if let Some(count) = update.desired_count {
-                lines.push(line("desired count", Some(service.desired_count.to_string()), Some(count.to_string())));
-            }
-            if let Some(network) = &update.network {
-                lines.push(line("subnets", Some(service.subnets.join(" ")), Some(network.subnets.join(" "))));
-                lines.push(line(
-                    "security groups",
-                    Some(service.security_groups.join(" ")),
-                    Some(network.security_groups.join(" ")),
-                ));
-                lines.push(line(
-                    "public address",
-                    service.assign_public_ip.map(|on| on.to_string()),
-                    Some(network.assign_public_ip.to_string()),
-                ));
-                lines.retain(|line| line.before != line.after);
-            }
-            if let Some(seconds) = update.health_check_grace_period_seconds {
-                lines.push(line(
-                    "health check grace period",
-                    service.health_check_grace_period_seconds.map(|before| format!("{before} s")),
-                    Some(format!("{seconds} s")),
-                ));
-            }
-            if let Some(breaker) = update.circuit_breaker {
-                let words = |(enable, rollback)| format!("enabled {enable}, rollback {rollback}");
-                lines.push(line(
-                    "circuit breaker",
-                    service.circuit_breaker.map(words),
-                    Some(words((breaker.enable, breaker.rollback))),
-                ));
-            }
-            if update.force_new_deployment {
-                lines.push(line("deployment", Some("present one".to_owned()), Some("new one".to_owned())));
-            }
-            lines
-        }
-        Operation::AuthorizeSecurityGroup(change) => {
-            vec![line(format!("{} {} rule", change.group, change.direction.as_str()), None, Some(rule_words(change)))]
-        }
-        Operation::RevokeSecurityGroup(change) => {
-            vec![line(format!("{} {} rule", change.group, change.direction.as_str()), Some(rule_words(change)), None)]
-        }
-        Operation::ModifyTargetGroupHealthCheck(change) => {
-            let before = observation
-                .target_groups
-                .iter()
-                .find(|group| group.arn == change.target_group)
-                .map(|group| group.health_check.clone())
-                .unwrap_or_default();
-            let number = |value: Option<i32>| value.map(|value| value.to_string());
-            [
-                ("path", before.path, change.path.clone()),
-                ("port", before.port, change.port.clone()),
-                ("interval", number(before.interval_seconds), number(change.interval_seconds)),
-                ("timeout", number(before.timeout_seconds), number(change.timeout_seconds)),
-                ("healthy threshold", number(before.healthy_threshold), number(change.healthy_threshold)),
-                ("unhealthy threshold", number(before.unhealthy_threshold), number(change.unhealthy_threshold)),
-                ("accepted codes", before.matcher, change.matcher.clone()),
-            ]
-            .into_iter()
-            .filter(|(_, _, after)| after.is_some())
-            .map(|(field, before, after)| line(format!("health check {field}"), before, after))
-            .collect()
-        }
-        Operation::CreateLogGroup(create) => vec![line("log group", None, Some(create.name.clone()))],
-        Operation::RegisterScalableTarget(change) => vec![line(
-            "scaling limits",
-            observation.scaling.as_ref().map(|s| format!("{} to {}", s.min_capacity, s.max_capacity)),
-            Some(format!("{} to {}", change.min_capacity, change.max_capacity)),
-        )],
-        Operation::StopTask(stop) => vec![line("task", Some(short(&stop.task).to_owned()), None)],
-    }
-}
-
-fn register_diff(register: &RegisterTaskDefinitionRevision, observation: &Observation) -> Vec<DiffLine> {
-    let base = proof::definitions(observation).find(|definition| definition.arn == register.base);
-    if register.changes.is_empty() {
-        return vec![line("revision", Some(format!("{} (inactive)", short(&register.base))), Some("equal, active".to_owned()))];
-    }
-    register.changes.iter().flat_map(|change| change_diff(change, base)).collect()
-}
-
-fn change_diff(change: &TaskDefinitionChange, base: Option<&TaskDefinitionSnapshot>) -> Vec<DiffLine> {
-    let container = change.container().and_then(|name| {
-        base?.containers.iter().find(|container| container.name == name)
-    });
-    let named = |field: &str| format!("container {}: {field}", change.container().unwrap_or_default());
-    let mib = |value: Option<i32>| value.map(|value| format!("{value} MiB"));
-    match change {
-        TaskDefinitionChange::SetImage { image, .. } => {
-            vec![line(named("image"), container.map(|c| c.image.clone()), Some(image.clone()))]
-        }
-        TaskDefinitionChange::SetTaskSize { cpu, memory_mib } => {
-            let cpu_before = base.and_then(|base| base.cpu);
-            let memory_before = base.and_then(|base| base.memory_mib);
-            [
-                line("task CPU", cpu_before.map(|cpu| cpu.to_string()), Some(cpu.to_string())),
-                line("task memory", mib(memory_before), mib(Some(*memory_mib))),
-            ]
-            .into_iter()
-            .filter(|line| line.before != line.after)
-            .collect()
-        }
-        TaskDefinitionChange::SetContainerMemory { memory_mib, .. } => {
-            vec![line(named("memory limit"), mib(container.and_then(|c| c.memory_mib)), mib(Some(*memory_mib)))]
-        }
-        TaskDefinitionChange::SetContainerMemoryReservation { memory_mib, .. } => vec![line(
-            named("memory reservation"),
-            mib(container.and_then(|c| c.memory_reservation_mib)),
-            mib(Some(*memory_mib)),
-        )],
-        TaskDefinitionChange::SetContainerPort { from, to, .. } => {
-            vec![line(named("port"), Some(from.to_string()), Some(to.to_string()))]
-        }
-        TaskDefinitionChange::SetHealthCheckTiming {
-            interval_seconds,
-            timeout_seconds,
-            retries,
-            start_period_seconds,
-            ..
-        } => {
-            let before = container.and_then(|c| c.health_check.clone()).unwrap_or_default();
-            [
-                ("interval", before.interval_seconds, interval_seconds),
-                ("timeout", before.timeout_seconds, timeout_seconds),
-                ("retries", before.retries, retries),
-                ("start period", before.start_period_seconds, start_period_seconds),
-            ]
-            .into_iter()
-            .filter(|(_, _, after)| after.is_some())
-            .map(|(field, before, after)| {
-                line(
-                    named(&format!("health check {field}")),
-                    before.map(|value| value.to_string()),
-                    after.map(|value| value.to_string()),
-                )
-            })
-            .collect()
-        }
-        TaskDefinitionChange::RemoveHealthCheck { .. } => {
-            vec![line(named("health check"), container.and_then(|c| Some(c.health_check.as_ref()?.program.clone())), None)]
-        }
-        TaskDefinitionChange::CopyHealthCheck { from, .. } => {
-            vec![line(named("health check"), None, Some(format!("as in {}", short(from))))]
-        }
-        TaskDefinitionChange::CopyCommand { from, .. } => {
-            vec![line(named("command"), None, Some(format!("as in {}", short(from))))]
-        }
-        TaskDefinitionChange::CopyEnvironmentVariable { name, from, .. } => {
-            vec![line(named(&format!("variable {name}")), None, Some(format!("value as in {}", short(from))))]
-        }
-        TaskDefinitionChange::SetLogGroupCreation { create, .. } => {
-            vec![line(named("awslogs-create-group"), Some((!create).to_string()), Some(create.to_string()))]
-        }
-        TaskDefinitionChange::AddSecretReference { name, value_from, .. } => {
-            let before = container.and_then(|c| c.secrets.iter().find(|secret| &secret.name == name));
-            vec![line(named(&format!("secret {name}")), before.map(|s| s.value_from.clone()), Some(value_from.clone()))]
-        }
-        TaskDefinitionChange::RemoveSecretReference { name, .. } => {
-            let before = container.and_then(|c| c.secrets.iter().find(|secret| &secret.name == name));
-            vec![line(named(&format!("secret {name}")), before.map(|s| s.value_from.clone()), None)]
-        }
-        TaskDefinitionChange::SetEssential { essential, .. } => {
-            vec![line(named("essential"), container.map(|c| c.essential.to_string()), Some(essential.to_string()))]
-        }
-        TaskDefinitionChange::SetCpuArchitecture { architecture } => vec![line(
-            "CPU architecture",
-            base.and_then(|base| base.cpu_architecture.clone()),
-            Some(architecture.as_str().to_owned()),
-        )],
     }
 }
 
@@ -598,15 +458,17 @@ fn unproven(operation: &Operation, observation: &Observation) -> Vec<String> {
                 TaskDefinitionChange::SetImage { image, .. }
                     if !proof::image_is_proven(observation, image) =>
                 {
-                    Some(format!("image `{image}` exists, but never ran healthy here as far as is known"))
+                    Some(format!(
+                        "image `{image}` exists, but never ran healthy here as far as is known"
+                    ))
                 }
                 TaskDefinitionChange::SetCpuArchitecture { architecture } => Some(format!(
                     "architecture `{}` is concluded from the program's failure on the other one",
                     architecture.as_str()
                 )),
-                TaskDefinitionChange::SetContainerPort { to, .. } => {
-                    Some(format!("port {to} is read from a log line, which the program writes"))
-                }
+                TaskDefinitionChange::SetContainerPort { to, .. } => Some(format!(
+                    "port {to} is read from a log line, which the program writes"
+                )),
                 TaskDefinitionChange::SetImage { .. }
                 | TaskDefinitionChange::SetTaskSize { .. }
                 | TaskDefinitionChange::SetContainerMemory { .. }
@@ -629,7 +491,10 @@ fn unproven(operation: &Operation, observation: &Observation) -> Vec<String> {
                     .filter(|definition| &definition.arn == arn)
                     .any(|definition| proof::ran_healthy(observation, definition).is_some());
                 if !proven {
-                    unproven.push(format!("{} never ran healthy as far as is known", short(arn)));
+                    unproven.push(format!(
+                        "{} never ran healthy as far as is known",
+                        short(arn)
+                    ));
                 }
             }
             if let Some(network) = &update.network {
@@ -643,9 +508,11 @@ fn unproven(operation: &Operation, observation: &Observation) -> Vec<String> {
             }
             unproven
         }
-        Operation::ModifyTargetGroupHealthCheck(change) => {
-            change.path.iter().map(|path| format!("path `{path}` is not known to answer with success")).collect()
-        }
+        Operation::ModifyTargetGroupHealthCheck(change) => change
+            .path
+            .iter()
+            .map(|path| format!("path `{path}` is not known to answer with success"))
+            .collect(),
         Operation::AuthorizeSecurityGroup(_)
         | Operation::RevokeSecurityGroup(_)
         | Operation::CreateLogGroup(_)

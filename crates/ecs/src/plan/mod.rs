@@ -6,6 +6,7 @@
 mod advise;
 mod build;
 mod describe;
+mod diff;
 mod error;
 mod expected;
 mod fingerprint;

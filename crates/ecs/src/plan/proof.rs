@@ -3,7 +3,9 @@
 use crate::observation::{EvidenceId, Observation, TaskDefinitionSnapshot};
 
 /// All task definition revisions that were read, the service's own first.
-pub(crate) fn definitions(observation: &Observation) -> impl Iterator<Item = &TaskDefinitionSnapshot> {
+pub(crate) fn definitions(
+    observation: &Observation,
+) -> impl Iterator<Item = &TaskDefinitionSnapshot> {
     observation
         .task_definition
         .iter()
@@ -36,7 +38,10 @@ pub(crate) fn ran_healthy(
     }
     // The service was steady after this revision was registered and before the present deployment
     // began, and no other known revision lies between.
-    let present = service.deployments.iter().find(|deployment| deployment.status == "PRIMARY")?;
+    let present = service
+        .deployments
+        .iter()
+        .find(|deployment| deployment.status == "PRIMARY")?;
     let registered = definition.registered_at?;
     let steady = service
         .events
@@ -50,7 +55,10 @@ pub(crate) fn ran_healthy(
         .filter(|other| other.registered_at.is_some_and(|at| at <= steady))
         .max_by_key(|other| other.revision)?;
     (newest_before.arn == definition.arn && registered <= steady).then(|| {
-        ("the service was steady with it before the present deployment".to_owned(), service.evidence)
+        (
+            "the service was steady with it before the present deployment".to_owned(),
+            service.evidence,
+        )
     })
 }
 
@@ -83,7 +91,10 @@ pub(crate) fn image_is_known(observation: &Observation, image: &str) -> bool {
         .flat_map(|definition| &definition.containers)
         .any(|container| container.image == image);
     let listed = observation.images.iter().any(|known| {
-        let stem = known.reference.rsplit_once(':').map_or(known.reference.as_str(), |(stem, _)| stem);
+        let stem = known
+            .reference
+            .rsplit_once(':')
+            .map_or(known.reference.as_str(), |(stem, _)| stem);
         image
             .strip_prefix(stem)
             .and_then(|rest| rest.strip_prefix(':'))
@@ -96,7 +107,11 @@ pub(crate) fn image_is_known(observation: &Observation, image: &str) -> bool {
 /// same VPC.
 pub(crate) fn subnet_is_known(observation: &Observation, subnet: &str) -> bool {
     observation.service.subnets.iter().any(|own| own == subnet)
-        || observation.network.subnets.iter().any(|known| known.id == subnet)
+        || observation
+            .network
+            .subnets
+            .iter()
+            .any(|known| known.id == subnet)
         || observation.network.route_tables.iter().any(|table| {
             own_vpc(observation, &table.vpc_id) && table.subnets.iter().any(|known| known == subnet)
         })

@@ -35,11 +35,16 @@ pub fn propose(
             if operations.iter().any(|known| known.operation == operation) {
                 continue;
             }
-            operations.push(ProposedOperation { operation, reason: reason.clone() });
+            operations.push(ProposedOperation {
+                operation,
+                reason: reason.clone(),
+            });
         }
     }
     if around.repairs.is_empty() {
-        return Err(PlanError::NothingToRepair { verdict: diagnosis.summary.clone() });
+        return Err(PlanError::NothingToRepair {
+            verdict: diagnosis.summary.clone(),
+        });
     }
     operations.extend(remedy::wake(observation, diagnosis, &operations));
     assemble(operations, around, observation)

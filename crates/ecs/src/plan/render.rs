@@ -7,7 +7,14 @@ pub(crate) fn text(content: &PlanContent) -> String {
     let mut lines = vec![
         format!("Target   {}", content.service),
         format!("Account  {} in {}", content.account, content.region),
-        format!("Repairs  {}", if content.repairs.is_empty() { "-".to_owned() } else { content.repairs.join(", ") }),
+        format!(
+            "Repairs  {}",
+            if content.repairs.is_empty() {
+                "-".to_owned()
+            } else {
+                content.repairs.join(", ")
+            }
+        ),
     ];
     for step in &content.steps {
         lines.push(String::new());
@@ -15,13 +22,20 @@ pub(crate) fn text(content: &PlanContent) -> String {
     }
     if content.steps.is_empty() {
         lines.push(String::new());
-        lines.push("Nothing here can be done by the program; the advice is for a person.".to_owned());
+        lines.push(
+            "Nothing here can be done by the program; the advice is for a person.".to_owned(),
+        );
     }
     for advice in &content.advice {
         lines.push(String::new());
         lines.push(format!("For a person: {}", advice.title));
         lines.push(format!("  why      {}", advice.why_a_person));
-        lines.extend(advice.commands.iter().map(|command| format!("  run      {command}")));
+        lines.extend(
+            advice
+                .commands
+                .iter()
+                .map(|command| format!("  run      {command}")),
+        );
     }
     for alternative in &content.alternatives {
         lines.push(String::new());
@@ -51,8 +65,16 @@ pub(crate) fn step_lines(step: &Step) -> Vec<String> {
             lines.push(format!("  +        {}: {after}", line.field));
         }
     }
-    lines.extend(step.unproven.iter().map(|what| format!("  UNPROVEN {what}")));
-    lines.push(format!("  risk     {}: {}", step.risk.as_str(), step.risk_note));
+    lines.extend(
+        step.unproven
+            .iter()
+            .map(|what| format!("  UNPROVEN {what}")),
+    );
+    lines.push(format!(
+        "  risk     {}: {}",
+        step.risk.as_str(),
+        step.risk_note
+    ));
     lines.push(format!("  touches  {}", step.blast_radius));
     lines.push(format!("  calls    {}", step.calls.join(", ")));
     lines.push(format!("  needs    {}", needs(&step.permissions)));
@@ -64,7 +86,13 @@ pub(crate) fn step_lines(step: &Step) -> Vec<String> {
 pub(crate) fn needs(permissions: &[Permission]) -> String {
     permissions
         .iter()
-        .map(|permission| format!("{} on {}", permission.actions.join(", "), permission.resources.join(", ")))
+        .map(|permission| {
+            format!(
+                "{} on {}",
+                permission.actions.join(", "),
+                permission.resources.join(", ")
+            )
+        })
         .collect::<Vec<_>>()
         .join("; ")
 }
@@ -83,5 +111,9 @@ pub(crate) fn shown(letter: char) -> char {
     let hidden = matches!(letter,
         '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-    if hidden || (letter.is_control() && letter != '\n') { '\u{fffd}' } else { letter }
+    if hidden || (letter.is_control() && letter != '\n') {
+        '\u{fffd}'
+    } else {
+        letter
+    }
 }

@@ -49,13 +49,20 @@ impl Rules<'_> {
                 let sane = change.min_capacity >= 0
                     && change.max_capacity <= MOST_TASKS
                     && limits.contains(&change.max_capacity);
-                self.value(sane, "max_capacity", &change.max_capacity, "0 <= min <= max <= 100")
+                self.value(
+                    sane,
+                    "max_capacity",
+                    &change.max_capacity,
+                    "0 <= min <= max <= 100",
+                )
             }
             Operation::StopTask(stop) => {
                 self.own_cluster(&stop.cluster)?;
-                let own = self.observation.tasks.iter().any(|task| {
-                    task.arn == stop.task && task.last_status != "STOPPED"
-                });
+                let own = self
+                    .observation
+                    .tasks
+                    .iter()
+                    .any(|task| task.arn == stop.task && task.last_status != "STOPPED");
                 self.member(own, "a running task", &stop.task)
             }
         }
@@ -64,9 +71,14 @@ impl Rules<'_> {
     fn register(&self, register: &RegisterTaskDefinitionRevision) -> Result<(), PlanError> {
         let base = self.definition(&register.base)?;
         if register.changes.is_empty() && base.status != "INACTIVE" {
-            return Err(PlanError::NoChange { operation: self.position });
+            return Err(PlanError::NoChange {
+                operation: self.position,
+            });
         }
-        register.changes.iter().try_for_each(|change| self.change(base, change))
+        register
+            .changes
+            .iter()
+            .try_for_each(|change| self.change(base, change))
     }
 
     fn change(
@@ -76,7 +88,10 @@ impl Rules<'_> {
     ) -> Result<(), PlanError> {
         let container = match change.container() {
             Some(name) => {
-                let found = base.containers.iter().find(|container| container.name == name);
+                let found = base
+                    .containers
+                    .iter()
+                    .find(|container| container.name == name);
                 self.member(found.is_some(), "a container of the task definition", name)?;
                 found
             }
@@ -84,20 +99,34 @@ impl Rules<'_> {
         };
         if let Some(from) = change.copies_from() {
             let from = self.definition(from)?;
-            self.member(from.family == base.family, "a revision of the same family", &from.arn)?;
+            self.member(
+                from.family == base.family,
+                "a revision of the same family",
+                &from.arn,
+            )?;
         }
         match change {
-            TaskDefinitionChange::SetImage { image, .. } => {
-                self.member(proof::image_is_known(self.observation, image), "an image", image)
-            }
+            TaskDefinitionChange::SetImage { image, .. } => self.member(
+                proof::image_is_known(self.observation, image),
+                "an image",
+                image,
+            ),
             TaskDefinitionChange::SetTaskSize { cpu, memory_mib } => {
-                let fargate = base.requires_compatibilities.iter().any(|kind| kind == "FARGATE");
+                let fargate = base
+                    .requires_compatibilities
+                    .iter()
+                    .any(|kind| kind == "FARGATE");
                 let valid = if fargate {
                     is_fargate_size(*cpu, *memory_mib)
                 } else {
                     *cpu >= 128 && *memory_mib >= 4
                 };
-                self.value(valid, "memory_mib", memory_mib, "CPU and memory have to be a size that Fargate offers")
+                self.value(
+                    valid,
+                    "memory_mib",
+                    memory_mib,
+                    "CPU and memory have to be a size that Fargate offers",
+                )
             }
             TaskDefinitionChange::SetContainerMemory { memory_mib, .. }
             | TaskDefinitionChange::SetContainerMemoryReservation { memory_mib, .. } => self.value(
@@ -107,8 +136,11 @@ impl Rules<'_> {
                 "between 4 and 122880 MiB",
             ),
             TaskDefinitionChange::SetContainerPort { from, to, .. } => {
-                let mapped = container
-                    .is_some_and(|c| c.port_mappings.iter().any(|port| port.container_port == *from));
+                let mapped = container.is_some_and(|c| {
+                    c.port_mappings
+                        .iter()
+                        .any(|port| port.container_port == *from)
+                });
                 self.member(mapped, "a port of the container", &from.to_string())?;
                 self.value((1..=65_535).contains(to), "to", to, "a TCP port")
             }
@@ -127,32 +159,64 @@ impl Rules<'_> {
                     ("start_period_seconds", start_period_seconds, 0..=300),
                 ] {
                     let fits = value.is_none_or(|value| range.contains(&value));
-                    self.value(fits, field, &value.unwrap_or_default(), "outside what ECS takes")?;
+                    self.value(
+                        fits,
+                        field,
+                        &value.unwrap_or_default(),
+                        "outside what ECS takes",
+                    )?;
                 }
                 Ok(())
             }
             TaskDefinitionChange::RemoveHealthCheck { .. } => {
                 self.has_health_check(container.is_some_and(|c| c.health_check.is_some()))
             }
-            TaskDefinitionChange::CopyEnvironmentVariable { name, from, container } => {
+            TaskDefinitionChange::CopyEnvironmentVariable {
+                name,
+                from,
+                container,
+            } => {
                 let known = self.definition(from)?.containers.iter().any(|other| {
                     &other.name == container && other.environment_names.contains(name)
                 });
                 self.member(known, "an environment variable of that revision", name)
             }
             TaskDefinitionChange::AddSecretReference { value_from, .. } => {
-                let known = self.definitions().filter(|other| other.family == base.family).any(|other| {
-                    other.containers.iter().flat_map(|c| &c.secrets).any(|secret| &secret.value_from == value_from)
-                });
-                self.member(known, "a secret that a revision of the family refers to", value_from)
+                let known = self
+                    .definitions()
+                    .filter(|other| other.family == base.family)
+                    .any(|other| {
+                        other
+                            .containers
+                            .iter()
+                            .flat_map(|c| &c.secrets)
+                            .any(|secret| &secret.value_from == value_from)
+                    });
+                self.member(
+                    known,
+                    "a secret that a revision of the family refers to",
+                    value_from,
+                )
             }
             TaskDefinitionChange::RemoveSecretReference { name, .. } => {
-                let known = container.is_some_and(|c| c.secrets.iter().any(|secret| &secret.name == name));
+                let known =
+                    container.is_some_and(|c| c.secrets.iter().any(|secret| &secret.name == name));
                 self.member(known, "a secret of the container", name)
             }
-            TaskDefinitionChange::SetEssential { essential, container } => {
-                let others = base.containers.iter().any(|c| &c.name != container && c.essential);
-                self.value(*essential || others, "essential", essential, "one container has to stay essential")
+            TaskDefinitionChange::SetEssential {
+                essential,
+                container,
+            } => {
+                let others = base
+                    .containers
+                    .iter()
+                    .any(|c| &c.name != container && c.essential);
+                self.value(
+                    *essential || others,
+                    "essential",
+                    essential,
+                    "one container has to stay essential",
+                )
             }
             TaskDefinitionChange::CopyHealthCheck { .. }
             | TaskDefinitionChange::CopyCommand { .. }
@@ -170,28 +234,52 @@ impl Rules<'_> {
             ..UpdateService::default()
         };
         if *update == nothing {
-            return Err(PlanError::NoChange { operation: self.position });
+            return Err(PlanError::NoChange {
+                operation: self.position,
+            });
         }
         match &update.task_definition {
             Some(RevisionRef::Existing { arn }) => {
                 let definition = self.definition(arn)?;
-                self.value(definition.status == "ACTIVE", "task_definition", arn, "the revision has to be active")?;
+                self.value(
+                    definition.status == "ACTIVE",
+                    "task_definition",
+                    arn,
+                    "the revision has to be active",
+                )?;
             }
             Some(RevisionRef::Step { step }) => {
                 let registered = usize::try_from(*step)
                     .ok()
                     .and_then(|step| self.earlier.get(step.checked_sub(1)?))
-                    .is_some_and(|earlier| matches!(earlier, Operation::RegisterTaskDefinitionRevision(_)));
-                self.value(registered, "task_definition", step, "an earlier step has to register it")?;
+                    .is_some_and(|earlier| {
+                        matches!(earlier, Operation::RegisterTaskDefinitionRevision(_))
+                    });
+                self.value(
+                    registered,
+                    "task_definition",
+                    step,
+                    "an earlier step has to register it",
+                )?;
             }
             None => {}
         }
         if let Some(count) = update.desired_count {
-            self.value((0..=MOST_TASKS).contains(&count), "desired_count", &count, "between 0 and 100")?;
+            self.value(
+                (0..=MOST_TASKS).contains(&count),
+                "desired_count",
+                &count,
+                "between 0 and 100",
+            )?;
         }
         if let Some(seconds) = update.health_check_grace_period_seconds {
             let balanced = !self.observation.service.load_balancers.is_empty();
-            self.value(balanced, "health_check_grace_period_seconds", &seconds, "the service has no load balancer")?;
+            self.value(
+                balanced,
+                "health_check_grace_period_seconds",
+                &seconds,
+                "the service has no load balancer",
+            )?;
             self.value(
                 (0..=86_400).contains(&seconds),
                 "health_check_grace_period_seconds",
@@ -199,12 +287,25 @@ impl Rules<'_> {
                 "between 0 and a day",
             )?;
         }
-        update.network.as_ref().map_or(Ok(()), |network| self.network(network))
+        update
+            .network
+            .as_ref()
+            .map_or(Ok(()), |network| self.network(network))
     }
 
     fn network(&self, network: &AwsvpcNetwork) -> Result<(), PlanError> {
-        self.value(!network.subnets.is_empty(), "subnets", &"[]", "at least one")?;
-        self.value(!network.security_groups.is_empty(), "security_groups", &"[]", "at least one")?;
+        self.value(
+            !network.subnets.is_empty(),
+            "subnets",
+            &"[]",
+            "at least one",
+        )?;
+        self.value(
+            !network.security_groups.is_empty(),
+            "security_groups",
+            &"[]",
+            "at least one",
+        )?;
         for subnet in &network.subnets {
             let known = proof::subnet_is_known(self.observation, subnet);
             self.member(known, "a subnet around the service", subnet)?;
@@ -217,22 +318,49 @@ impl Rules<'_> {
     }
 
     fn rule(&self, change: &SecurityGroupRuleChange, adding: bool) -> Result<(), PlanError> {
-        let own = self.observation.service.security_groups.contains(&change.group)
-            && self.observation.network.security_groups.iter().any(|group| group.id == change.group);
-        self.member(own, "a security group of the service's tasks", &change.group)?;
+        let own = self
+            .observation
+            .service
+            .security_groups
+            .contains(&change.group)
+            && self
+                .observation
+                .network
+                .security_groups
+                .iter()
+                .any(|group| group.id == change.group);
+        self.member(
+            own,
+            "a security group of the service's tasks",
+            &change.group,
+        )?;
         let rule = &change.rule;
-        let ports = (1..=65_535).contains(&rule.from_port) && rule.from_port <= rule.to_port && rule.to_port <= 65_535;
+        let ports = (1..=65_535).contains(&rule.from_port)
+            && rule.from_port <= rule.to_port
+            && rule.to_port <= 65_535;
         self.value(ports, "to_port", &rule.to_port, "a range of TCP ports")?;
         match &rule.peer {
             Peer::Group { id } => {
-                let known = self.observation.network.security_groups.iter().any(|group| &group.id == id)
-                    || self.observation.load_balancers.iter().any(|lb| lb.security_groups.contains(id));
+                let known = self
+                    .observation
+                    .network
+                    .security_groups
+                    .iter()
+                    .any(|group| &group.id == id)
+                    || self
+                        .observation
+                        .load_balancers
+                        .iter()
+                        .any(|lb| lb.security_groups.contains(id));
                 self.member(known, "a security group around the service", id)
             }
             Peer::PrefixList { id } => {
-                let known = self.observation.network.route_tables.iter().any(|table| {
-                    table.routes.iter().any(|route| &route.destination == id)
-                });
+                let known = self
+                    .observation
+                    .network
+                    .route_tables
+                    .iter()
+                    .any(|table| table.routes.iter().any(|route| &route.destination == id));
                 self.member(known, "a prefix list of the route tables", id)
             }
             Peer::Cidr { cidr } => {
@@ -240,10 +368,21 @@ impl Rules<'_> {
                 let only_https = change.direction == Direction::Egress
                     && rule.from_port == 443
                     && rule.to_port == 443;
-                let known = self.observation.network.subnets.iter().any(|subnet| &subnet.cidr == cidr);
+                let known = self
+                    .observation
+                    .network
+                    .subnets
+                    .iter()
+                    .any(|subnet| &subnet.cidr == cidr);
                 if world {
-                    let allowed = cidr == "0.0.0.0/0" && (only_https || !adding && change.direction == Direction::Egress);
-                    return self.value(allowed, "cidr", cidr, "nothing is opened to the world but outbound 443");
+                    let allowed = cidr == "0.0.0.0/0"
+                        && (only_https || !adding && change.direction == Direction::Egress);
+                    return self.value(
+                        allowed,
+                        "cidr",
+                        cidr,
+                        "nothing is opened to the world but outbound 443",
+                    );
                 }
                 self.member(known, "the address block of a subnet of the service", cidr)
             }
@@ -251,19 +390,27 @@ impl Rules<'_> {
     }
 
     fn health_check(&self, change: &ModifyTargetGroupHealthCheck) -> Result<(), PlanError> {
-        let group = self.observation.target_groups.iter().find(|group| group.arn == change.target_group);
+        let group = self
+            .observation
+            .target_groups
+            .iter()
+            .find(|group| group.arn == change.target_group);
         self.member(group.is_some(), "a target group", &change.target_group)?;
         let nothing = ModifyTargetGroupHealthCheck {
             target_group: change.target_group.clone(),
             ..ModifyTargetGroupHealthCheck::default()
         };
         if *change == nothing {
-            return Err(PlanError::NoChange { operation: self.position });
+            return Err(PlanError::NoChange {
+                operation: self.position,
+            });
         }
         if let Some(path) = &change.path {
             let plain = path.starts_with('/')
                 && path.len() <= 1024
-                && path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-._~?=&%".contains(&b));
+                && path
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"/-._~?=&%".contains(&b));
             self.value(plain, "path", path, "a plain path that begins with `/`")?;
         }
         if let Some(port) = &change.port {
@@ -271,10 +418,16 @@ impl Rules<'_> {
             self.value(known, "port", port, "`traffic-port` or a port")?;
         }
         if let Some(matcher) = &change.matcher {
-            let success = matcher
-                .split([',', '-'])
-                .all(|code| code.parse::<u16>().is_ok_and(|code| (200..400).contains(&code)));
-            self.value(success, "matcher", matcher, "codes that mean success, 200 to 399")?;
+            let success = matcher.split([',', '-']).all(|code| {
+                code.parse::<u16>()
+                    .is_ok_and(|code| (200..400).contains(&code))
+            });
+            self.value(
+                success,
+                "matcher",
+                matcher,
+                "codes that mean success, 200 to 399",
+            )?;
         }
         for (field, value, range) in [
             ("interval_seconds", change.interval_seconds, 5..=300),
@@ -283,7 +436,12 @@ impl Rules<'_> {
             ("unhealthy_threshold", change.unhealthy_threshold, 2..=10),
         ] {
             let fits = value.is_none_or(|value| range.contains(&value));
-            self.value(fits, field, &value.unwrap_or_default(), "outside what ELB takes")?;
+            self.value(
+                fits,
+                field,
+                &value.unwrap_or_default(),
+                "outside what ELB takes",
+            )?;
         }
         Ok(())
     }
@@ -298,23 +456,45 @@ impl Rules<'_> {
     }
 
     fn own_service(&self, arn: &str) -> Result<(), PlanError> {
-        self.member(self.observation.service.arn == arn, "the service itself", arn)
+        self.member(
+            self.observation.service.arn == arn,
+            "the service itself",
+            arn,
+        )
     }
 
     fn own_cluster(&self, arn: &str) -> Result<(), PlanError> {
-        self.member(self.observation.service.cluster_arn == arn, "the cluster", arn)
+        self.member(
+            self.observation.service.cluster_arn == arn,
+            "the cluster",
+            arn,
+        )
     }
 
     fn has_health_check(&self, has: bool) -> Result<(), PlanError> {
-        if has { Ok(()) } else { Err(PlanError::NoChange { operation: self.position }) }
+        if has {
+            Ok(())
+        } else {
+            Err(PlanError::NoChange {
+                operation: self.position,
+            })
+        }
     }
 
     fn member(&self, is: bool, kind: &'static str, target: &str) -> Result<(), PlanError> {
-        if is { Ok(()) } else { Err(self.outside(kind, target)) }
+        if is {
+            Ok(())
+        } else {
+            Err(self.outside(kind, target))
+        }
     }
 
     fn outside(&self, kind: &'static str, target: &str) -> PlanError {
-        PlanError::NotInInventory { operation: self.position, kind, target: target.to_owned() }
+        PlanError::NotInInventory {
+            operation: self.position,
+            kind,
+            target: target.to_owned(),
+        }
     }
 
     fn value(
@@ -327,11 +507,19 @@ impl Rules<'_> {
         if allowed {
             return Ok(());
         }
-        Err(PlanError::ValueRefused { operation: self.position, field, value: value.to_string(), rule })
+        Err(PlanError::ValueRefused {
+            operation: self.position,
+            field,
+            value: value.to_string(),
+            rule,
+        })
     }
 
     fn unknown(&self, what: &'static str) -> PlanError {
-        PlanError::Unknown { operation: self.position, what }
+        PlanError::Unknown {
+            operation: self.position,
+            what,
+        }
     }
 }
 
@@ -339,7 +527,9 @@ impl Rules<'_> {
 fn is_narrow(cidr: &str) -> bool {
     cidr.split_once('/').is_some_and(|(address, bits)| {
         address.parse::<std::net::Ipv4Addr>().is_ok()
-            && bits.parse::<u8>().is_ok_and(|bits| (16..=32).contains(&bits))
+            && bits
+                .parse::<u8>()
+                .is_ok_and(|bits| (16..=32).contains(&bits))
     })
 }
 

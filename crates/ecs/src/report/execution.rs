@@ -78,7 +78,10 @@ pub fn repair_plan<S>(plan: &Plan<S>) -> String {
             out.push_str(&format!("- **unproven**: {}\n", safe(unproven)));
         }
         for (name, text) in [
-            ("risk", format!("{}: {}", step.risk.as_str(), step.risk_note)),
+            (
+                "risk",
+                format!("{}: {}", step.risk.as_str(), step.risk_note),
+            ),
             ("touches", step.blast_radius.clone()),
             ("calls", step.calls.join(", ")),
             ("needs", needs(&step.permissions)),
@@ -100,7 +103,10 @@ pub fn repair_plan<S>(plan: &Plan<S>) -> String {
         }
         out.push_str("```\n");
         if let Some(cloudformation) = &advice.cloudformation {
-            out.push_str(&format!("\nIn CloudFormation:\n\n```yaml\n{}```\n", fenced(cloudformation)));
+            out.push_str(&format!(
+                "\nIn CloudFormation:\n\n```yaml\n{}```\n",
+                fenced(cloudformation)
+            ));
         }
     }
     if !content.alternatives.is_empty() {
@@ -134,7 +140,10 @@ pub fn execution_log(
         approval.decided_at.format("%Y-%m-%dT%H:%M:%SZ"),
     );
     let effect = |number: u32| {
-        plan.step(number).map_or_else(|| format!("step {number}"), |step| format!("{number}. {}", step.effect))
+        plan.step(number).map_or_else(
+            || format!("step {number}"),
+            |step| format!("{number}. {}", step.effect),
+        )
     };
     for outcome in carried_out {
         out.push_str(&row(&effect(outcome.step), outcome));
@@ -153,7 +162,11 @@ fn row(what: &str, outcome: &StepOutcome) -> String {
         .requests
         .iter()
         .map(|request| {
-            format!("{} ({})", request.call, request.request_id.as_deref().unwrap_or("-"))
+            format!(
+                "{} ({})",
+                request.call,
+                request.request_id.as_deref().unwrap_or("-")
+            )
         })
         .collect();
     format!(
@@ -183,18 +196,30 @@ fn words(status: &StepStatus) -> String {
 pub fn final_report(facts: &FinalReport<'_>) -> WrittenReport {
     let name = safe(&facts.observation.service.name);
     let undone = !facts.rolled_back.is_empty();
-    let applied = facts.carried_out.iter().filter(|outcome| outcome.status.in_effect()).count();
+    let applied = facts
+        .carried_out
+        .iter()
+        .filter(|outcome| outcome.status.in_effect())
+        .count();
     let all = facts.plan.content().steps.len();
     let verdict = match facts.verification.map(|verification| verification.state) {
         _ if undone => format!("rolled back: {name} is not repaired, and the changes were undone"),
-        Some(VerificationState::Healthy) if applied == all => format!("repaired: {name} is healthy"),
-        Some(VerificationState::Healthy) => format!("repaired: {name} is healthy, with {applied} of {all} steps applied"),
+        Some(VerificationState::Healthy) if applied == all => {
+            format!("repaired: {name} is healthy")
+        }
+        Some(VerificationState::Healthy) => {
+            format!("repaired: {name} is healthy, with {applied} of {all} steps applied")
+        }
         Some(VerificationState::Progressing) => {
             format!("not repaired: {name} is changed and still on its way; it was not seen healthy")
         }
         Some(VerificationState::Worse) => format!("not repaired: {name} does worse than before"),
-        Some(VerificationState::Unchanged) => format!("not repaired: {name} is as unwell as before"),
-        None => format!("not repaired: {applied} of {all} steps were applied to {name}, and the result was not verified"),
+        Some(VerificationState::Unchanged) => {
+            format!("not repaired: {name} is as unwell as before")
+        }
+        None => format!(
+            "not repaired: {applied} of {all} steps were applied to {name}, and the result was not verified"
+        ),
     };
     let mut cited: BTreeSet<EvidenceId> = BTreeSet::new();
     let mut out = format!("# Final report: {name}\n\n**{verdict}.**\n\n## What was wrong\n\n");
@@ -222,7 +247,10 @@ pub fn final_report(facts: &FinalReport<'_>) -> WrittenReport {
     ));
     out.push_str("| step | outcome | calls (request id) | from | to |\n|---|---|---|---|---|\n");
     for outcome in facts.carried_out {
-        let effect = facts.plan.step(outcome.step).map_or("", |step| step.effect.as_str());
+        let effect = facts
+            .plan
+            .step(outcome.step)
+            .map_or("", |step| step.effect.as_str());
         out.push_str(&row(&format!("{}. {effect}", outcome.step), outcome));
     }
     for outcome in facts.rolled_back {
@@ -273,7 +301,10 @@ pub fn final_report(facts: &FinalReport<'_>) -> WrittenReport {
             .map(|citation| citation.evidence)
             .chain([last.service.evidence])
             .collect();
-        out.push_str(&appendix(&last.evidence, &after).replace("## Evidence", "## Evidence after the repair"));
+        out.push_str(
+            &appendix(&last.evidence, &after)
+                .replace("## Evidence", "## Evidence after the repair"),
+        );
     }
     WrittenReport { verdict, text: out }
 }
@@ -283,7 +314,13 @@ fn fenced(line: &str) -> String {
     let mut line: String = line
         .chars()
         .take(1000)
-        .map(|letter| if letter == '\n' { ' ' } else { crate::plan::shown(letter) })
+        .map(|letter| {
+            if letter == '\n' {
+                ' '
+            } else {
+                crate::plan::shown(letter)
+            }
+        })
         .collect();
     line = line.replace("```", "'''");
     line.push('\n');

@@ -13,7 +13,11 @@ const LONGEST_QUOTE: usize = 300;
 pub(crate) fn safe(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars().take(2000) {
-        let letter = if letter == '\n' || letter == '\t' { ' ' } else { shown(letter) };
+        let letter = if letter == '\n' || letter == '\t' {
+            ' '
+        } else {
+            shown(letter)
+        };
         if matches!(letter, '<' | '>' | '[' | ']' | '!' | '|' | '*' | '_' | '#') {
             out.push('\\');
         }
@@ -42,12 +46,20 @@ pub(crate) fn cites(citations: &[Citation]) -> String {
     if ids.is_empty() {
         return String::new();
     }
-    format!("[{}]", ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+    format!(
+        "[{}]",
+        ids.iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    )
 }
 
 /// The table of all evidence that a document cites.
 pub(crate) fn appendix(log: &EvidenceLog, cited: &BTreeSet<EvidenceId>) -> String {
-    let mut out = "\n## Evidence\n\n| id | call | subject | request id | time |\n|---|---|---|---|---|\n".to_owned();
+    let mut out =
+        "\n## Evidence\n\n| id | call | subject | request id | time |\n|---|---|---|---|---|\n"
+            .to_owned();
     for evidence in log.iter().filter(|evidence| cited.contains(&evidence.id)) {
         out.push_str(&format!(
             "| {} | {} | {} | {} | {} |\n",
@@ -60,7 +72,9 @@ pub(crate) fn appendix(log: &EvidenceLog, cited: &BTreeSet<EvidenceId>) -> Strin
     }
     let rest = log.len().saturating_sub(cited.len());
     if rest > 0 {
-        out.push_str(&format!("\n{rest} more reads were made and are not cited here.\n"));
+        out.push_str(&format!(
+            "\n{rest} more reads were made and are not cited here.\n"
+        ));
     }
     out
 }
@@ -70,9 +84,13 @@ pub(crate) fn gaps(gaps: &[Gap]) -> String {
     gaps.iter()
         .map(|gap| {
             let why = match &gap.reason {
-                GapReason::Denied { iam_action } => format!("denied: the permission `{iam_action}` is missing"),
+                GapReason::Denied { iam_action } => {
+                    format!("denied: the permission `{iam_action}` is missing")
+                }
                 GapReason::Unavailable { code } => format!("unavailable: {}", safe(code)),
-                GapReason::NotSupported { code } => format!("not offered by this endpoint: {}", safe(code)),
+                GapReason::NotSupported { code } => {
+                    format!("not offered by this endpoint: {}", safe(code))
+                }
                 GapReason::Expired => "AWS no longer keeps it".to_owned(),
                 GapReason::Truncated { read } => format!("only the first {read} items were read"),
             };

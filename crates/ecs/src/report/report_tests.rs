@@ -20,7 +20,9 @@ fn the_documents_of_a_repair() {
     let before = broken().observe();
     let diagnosis = analyse(&before, &catalogue());
     let diagnostic = diagnostic_report(&before, &diagnosis, &[]);
-    let plan = propose(&before, &diagnosis).unwrap().bind("thread-1", at(900));
+    let plan = propose(&before, &diagnosis)
+        .unwrap()
+        .bind("thread-1", at(900));
     let planned = repair_plan(&plan);
     let approval = Approval {
         plan_hash: plan.hash(),
@@ -62,6 +64,9 @@ fn the_documents_of_a_repair() {
 
 #[test]
 fn text_of_others_stays_text() {
-    assert_eq!(markdown::safe("![x](http://a) <b>|\u{202e}"), "\\!\\[x\\](http://a) \\<b\\>\\|\u{fffd}");
+    assert_eq!(
+        markdown::safe("![x](http://a) <b>|\u{202e}"),
+        "\\!\\[x\\](http://a) \\<b\\>\\|\u{fffd}"
+    );
     assert_eq!(markdown::code("a`b\n```"), "`a'b '''`");
 }

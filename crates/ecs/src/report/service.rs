@@ -34,7 +34,11 @@ pub struct Hypothesis {
 /// Writes `service_context.md`.
 #[must_use]
 pub fn service_context(facts: &ServiceContextFacts<'_>) -> String {
-    let account = facts.credentials.account.as_ref().map_or("-", |account| account.as_str());
+    let account = facts
+        .credentials
+        .account
+        .as_ref()
+        .map_or("-", |account| account.as_str());
     let principal = facts
         .credentials
         .principal_arn
@@ -45,10 +49,10 @@ pub fn service_context(facts: &ServiceContextFacts<'_>) -> String {
         .reference
         .as_ref()
         .map_or_else(|| "-".to_owned(), ToString::to_string);
-    let expires = facts
-        .credentials
-        .expires_at
-        .map_or_else(|| "-".to_owned(), |at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string());
+    let expires = facts.credentials.expires_at.map_or_else(
+        || "-".to_owned(),
+        |at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    );
     format!(
         "# Service\n\n| | |\n|---|---|\n| service | {} |\n| cluster | {} |\n| region | {} |\n| account | {} |\n| acting as | {} |\n| credentials from | {} |\n| credentials end | {expires} |\n| chosen because | {} |\n",
         safe(facts.target.service_name()),
@@ -80,7 +84,10 @@ pub fn diagnostic_report(
         "# Diagnosis of {}\n\n**{verdict}.** {} {}\n\nObserved {} in account {}, {}: {} of {} tasks running, {} pending [{}].\n",
         safe(&service.name),
         safe(&diagnosis.summary),
-        diagnosis.roots().next().map_or_else(|| format!("[{}]", service.evidence), |root| cites(&root.evidence)),
+        diagnosis.roots().next().map_or_else(
+            || format!("[{}]", service.evidence),
+            |root| cites(&root.evidence)
+        ),
         diagnosis.observed_at.format("%Y-%m-%dT%H:%M:%SZ"),
         observation.account,
         observation.region,
@@ -94,8 +101,11 @@ pub fn diagnostic_report(
         (Role::Contributing, "Contributing"),
         (Role::Symptom, "Symptoms"),
     ] {
-        let of_role: Vec<&Finding> =
-            diagnosis.findings.iter().filter(|finding| finding.role == role).collect();
+        let of_role: Vec<&Finding> = diagnosis
+            .findings
+            .iter()
+            .filter(|finding| finding.role == role)
+            .collect();
         if of_role.is_empty() {
             continue;
         }
@@ -109,7 +119,11 @@ pub fn diagnostic_report(
         out.push_str("\n## Hypotheses\n\nSuspicions of the language model; their quotes were checked, their conclusions were not.\n\n");
         for hypothesis in hypotheses {
             cited.extend(hypothesis.evidence.iter().map(|citation| citation.evidence));
-            out.push_str(&format!("- {} {}\n", safe(&hypothesis.claim), cites(&hypothesis.evidence)));
+            out.push_str(&format!(
+                "- {} {}\n",
+                safe(&hypothesis.claim),
+                cites(&hypothesis.evidence)
+            ));
         }
     }
     if !diagnosis.gaps.is_empty() {
@@ -143,7 +157,11 @@ fn one(finding: &Finding) -> String {
         finding.confidence.as_str(),
     );
     for citation in &finding.evidence {
-        out.push_str(&format!("- [{}] {}\n", citation.evidence, code(&citation.quote)));
+        out.push_str(&format!(
+            "- [{}] {}\n",
+            citation.evidence,
+            code(&citation.quote)
+        ));
     }
     if !finding.would_raise_confidence.is_empty() {
         out.push_str(&format!(

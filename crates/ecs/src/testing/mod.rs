@@ -25,7 +25,10 @@ pub(crate) fn revision_arn(revision: i32) -> String {
 }
 
 pub(crate) fn target_group_arn() -> String {
-    arn("elasticloadbalancing", "targetgroup/shop-web/73e2d6bc24d8a067")
+    arn(
+        "elasticloadbalancing",
+        "targetgroup/shop-web/73e2d6bc24d8a067",
+    )
 }
 
 pub(crate) fn role_arn(name: &str) -> String {
@@ -93,7 +96,10 @@ pub(crate) fn container(name: &str, tag: &str) -> ContainerDefinition {
         name: name.to_owned(),
         image: image(tag),
         essential: true,
-        port_mappings: vec![PortMapping { container_port: 8080, ..PortMapping::default() }],
+        port_mappings: vec![PortMapping {
+            container_port: 8080,
+            ..PortMapping::default()
+        }],
         environment_names: vec!["PORT".to_owned(), "DATABASE_URL".to_owned()],
         log_configuration: Some(LogConfiguration {
             driver: "awslogs".to_owned(),
@@ -159,7 +165,10 @@ impl World {
                 target_type: Some("ip".to_owned()),
                 protocol: Some("HTTP".to_owned()),
                 port: Some(80),
-                load_balancer_arns: vec![arn("elasticloadbalancing", "loadbalancer/app/shop/50dc6c495c0c9188")],
+                load_balancer_arns: vec![arn(
+                    "elasticloadbalancing",
+                    "loadbalancer/app/shop/50dc6c495c0c9188",
+                )],
                 health_check: HealthCheck {
                     protocol: Some("HTTP".to_owned()),
                     port: Some("traffic-port".to_owned()),
@@ -173,7 +182,10 @@ impl World {
                 ..TargetGroupSnapshot::default()
             }],
             load_balancers: vec![LoadBalancerSnapshot {
-                arn: arn("elasticloadbalancing", "loadbalancer/app/shop/50dc6c495c0c9188"),
+                arn: arn(
+                    "elasticloadbalancing",
+                    "loadbalancer/app/shop/50dc6c495c0c9188",
+                ),
                 name: "shop".to_owned(),
                 kind: "application".to_owned(),
                 security_groups: vec![BALANCER_GROUP.to_owned()],
@@ -252,16 +264,19 @@ impl World {
         for deployment in &mut world.service.deployments {
             deployment.status = "ACTIVE".to_owned();
         }
-        world.service.deployments.insert(0, DeploymentSnapshot {
-            id: "ecs-svc/0000000000000000002".to_owned(),
-            status: "PRIMARY".to_owned(),
-            task_definition: revision_arn(2),
-            desired_count: 2,
-            failed_tasks: 2,
-            rollout_state: Some("IN_PROGRESS".to_owned()),
-            created_at: Some(at(-600)),
-            ..DeploymentSnapshot::default()
-        });
+        world.service.deployments.insert(
+            0,
+            DeploymentSnapshot {
+                id: "ecs-svc/0000000000000000002".to_owned(),
+                status: "PRIMARY".to_owned(),
+                task_definition: revision_arn(2),
+                desired_count: 2,
+                failed_tasks: 2,
+                rollout_state: Some("IN_PROGRESS".to_owned()),
+                created_at: Some(at(-600)),
+                ..DeploymentSnapshot::default()
+            },
+        );
         world.service.running_count = 1;
         world.tasks.truncate(1);
         world.target_groups[0].targets.truncate(1);
@@ -270,8 +285,14 @@ impl World {
 
     pub(crate) fn event(&mut self, seconds: i64, message: &str) {
         let id = format!("event{}", self.service.events.len());
-        self.service.events.push(ServiceEvent { id, at: at(seconds), message: message.to_owned() });
-        self.service.events.sort_by_key(|event| std::cmp::Reverse(event.at));
+        self.service.events.push(ServiceEvent {
+            id,
+            at: at(seconds),
+            message: message.to_owned(),
+        });
+        self.service
+            .events
+            .sort_by_key(|event| std::cmp::Reverse(event.at));
     }
 
     /// Adds a running, healthy task of the service's revision.
@@ -294,7 +315,10 @@ impl World {
             subnet: Some(SUBNET_A.to_owned()),
             created_at: Some(at(started - 20)),
             started_at: Some(at(started)),
-            containers: vec![ContainerSnapshot { name: "web".to_owned(), ..ContainerSnapshot::default() }],
+            containers: vec![ContainerSnapshot {
+                name: "web".to_owned(),
+                ..ContainerSnapshot::default()
+            }],
             ..TaskSnapshot::default()
         })
     }
@@ -313,15 +337,21 @@ impl World {
             created_at: Some(at(seconds - 120)),
             started_at: (code != "TaskFailedToStart").then(|| at(seconds - 60)),
             stopped_at: Some(at(seconds)),
-            containers: vec![ContainerSnapshot { name: "web".to_owned(), ..ContainerSnapshot::default() }],
+            containers: vec![ContainerSnapshot {
+                name: "web".to_owned(),
+                ..ContainerSnapshot::default()
+            }],
             ..TaskSnapshot::default()
         })
     }
 
     /// Adds a task that ended by itself with this exit code.
     pub(crate) fn exited(&mut self, seconds: i64, exit_code: i32) -> &mut TaskSnapshot {
-        let task =
-            self.stopped(seconds, "EssentialContainerExited", "Essential container in task exited");
+        let task = self.stopped(
+            seconds,
+            "EssentialContainerExited",
+            "Essential container in task exited",
+        );
         task.containers[0].exit_code = Some(exit_code);
         task
     }
@@ -348,16 +378,33 @@ impl World {
         let mut log = EvidenceLog::default();
         let mut see = |call: &str, subject: &str, content: Value| {
             let number = log.len() + 1;
-            log.record(call, subject, Some(format!("request-{number}")), at(self.now), content)
+            log.record(
+                call,
+                subject,
+                Some(format!("request-{number}")),
+                at(self.now),
+                content,
+            )
         };
         let service = Cited {
-            evidence: see("ecs:DescribeServices", &self.service.arn, service_content(&self.service)),
+            evidence: see(
+                "ecs:DescribeServices",
+                &self.service.arn,
+                service_content(&self.service),
+            ),
             value: self.service.clone(),
         };
         let mut definitions: Vec<Cited<TaskDefinitionSnapshot>> = Vec::new();
         for definition in &self.definitions {
-            let evidence = see("ecs:DescribeTaskDefinition", &definition.arn, content(definition));
-            definitions.push(Cited { value: definition.clone(), evidence });
+            let evidence = see(
+                "ecs:DescribeTaskDefinition",
+                &definition.arn,
+                content(definition),
+            );
+            definitions.push(Cited {
+                value: definition.clone(),
+                evidence,
+            });
         }
         let mut seen = |call: &str, subject: &str, value: Value| see(call, subject, value);
         macro_rules! cited {
@@ -395,15 +442,27 @@ impl World {
             other_task_definitions: definitions,
             tasks,
             container_instances: cited!(self.instances, "ecs:DescribeContainerInstances", arn),
-            target_groups: cited!(self.target_groups, "elasticloadbalancing:DescribeTargetHealth", arn),
-            load_balancers: cited!(self.load_balancers, "elasticloadbalancing:DescribeLoadBalancers", arn),
+            target_groups: cited!(
+                self.target_groups,
+                "elasticloadbalancing:DescribeTargetHealth",
+                arn
+            ),
+            load_balancers: cited!(
+                self.load_balancers,
+                "elasticloadbalancing:DescribeLoadBalancers",
+                arn
+            ),
             network,
             images: cited!(self.images, "ecr:DescribeImages", reference),
             secrets: cited!(self.secrets, "secretsmanager:DescribeSecret", value_from),
             roles: cited!(self.roles, "iam:GetRole", arn),
             log_groups: cited!(self.log_groups, "logs:FilterLogEvents", name),
             scaling: self.scaling.as_ref().map(|scaling| Cited {
-                evidence: seen("application-autoscaling:DescribeScalableTargets", "web", content(scaling)),
+                evidence: seen(
+                    "application-autoscaling:DescribeScalableTargets",
+                    "web",
+                    content(scaling),
+                ),
                 value: scaling.clone(),
             }),
             stack: None,
@@ -431,8 +490,11 @@ fn content<T: serde::Serialize>(value: &T) -> Value {
 
 fn service_content(service: &ServiceSnapshot) -> Value {
     let mut value = content(service);
-    value["assignPublicIp"] =
-        json!(if service.assign_public_ip == Some(true) { "ENABLED" } else { "DISABLED" });
+    value["assignPublicIp"] = json!(if service.assign_public_ip == Some(true) {
+        "ENABLED"
+    } else {
+        "DISABLED"
+    });
     value
 }
 
@@ -450,7 +512,11 @@ fn camel(value: Value) -> Value {
                             upper = true;
                             return None;
                         }
-                        let shown = if upper { letter.to_ascii_uppercase() } else { letter };
+                        let shown = if upper {
+                            letter.to_ascii_uppercase()
+                        } else {
+                            letter
+                        };
                         upper = false;
                         Some(shown)
                     })

@@ -87,16 +87,28 @@ impl Baseline {
 pub fn judge(baseline: &Baseline, observation: &Observation) -> Verification {
     let now = Baseline::of(observation);
     let service = &observation.service;
-    let primary = service.deployments.iter().find(|deployment| deployment.status == "PRIMARY");
+    let primary = service
+        .deployments
+        .iter()
+        .find(|deployment| deployment.status == "PRIMARY");
     let began = primary.and_then(|primary| primary.created_at);
-    let since = began.map_or(baseline.observed_at, |began| began.max(baseline.observed_at));
+    let since = began.map_or(baseline.observed_at, |began| {
+        began.max(baseline.observed_at)
+    });
     let failures: Vec<_> = observation
         .tasks
         .iter()
-        .filter(|task| task.last_status == "STOPPED" && task.stopped_at.is_some_and(|at| at > since))
         .filter(|task| {
-            matches!(task.stop_code.as_deref(), Some("TaskFailedToStart" | "EssentialContainerExited"))
-                || task.stopped_reason.as_deref().is_some_and(|why| why.contains("health checks"))
+            task.last_status == "STOPPED" && task.stopped_at.is_some_and(|at| at > since)
+        })
+        .filter(|task| {
+            matches!(
+                task.stop_code.as_deref(),
+                Some("TaskFailedToStart" | "EssentialContainerExited")
+            ) || task
+                .stopped_reason
+                .as_deref()
+                .is_some_and(|why| why.contains("health checks"))
         })
         .collect();
     let unhealthy_targets = observation
@@ -155,7 +167,12 @@ pub fn judge(baseline: &Baseline, observation: &Observation) -> Verification {
     if let Some(task) = failures.first() {
         let reason = task.stopped_reason.as_deref().unwrap_or("no reason given");
         why.push(format!("{} tasks failed since: {reason}", failures.len()));
-        cite(observation, task.evidence, &[reason, &task.arn], &mut evidence);
+        cite(
+            observation,
+            task.evidence,
+            &[reason, &task.arn],
+            &mut evidence,
+        );
     }
 
     let less = now.running < baseline.running || now.healthy_targets < baseline.healthy_targets;
@@ -170,7 +187,12 @@ pub fn judge(baseline: &Baseline, observation: &Observation) -> Verification {
     } else {
         VerificationState::Progressing
     };
-    Verification { state, observed_at: observation.observed_at, why, evidence }
+    Verification {
+        state,
+        observed_at: observation.observed_at,
+        why,
+        evidence,
+    }
 }
 
 /// Cites the first of the texts that the evidence says.
@@ -182,7 +204,10 @@ fn cite(
 ) {
     let citation = texts
         .iter()
-        .map(|text| Citation { evidence, quote: (*text).to_owned() })
+        .map(|text| Citation {
+            evidence,
+            quote: (*text).to_owned(),
+        })
         .find(|citation| ground_quote(observation, citation).is_ok());
     citations.extend(citation);
 }

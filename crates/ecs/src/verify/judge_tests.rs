@@ -28,7 +28,10 @@ fn repaired() -> World {
 
 #[test]
 fn a_completed_deployment_is_healthy() {
-    assert_eq!(state(&World::deploying(|_| {}), &repaired()), VerificationState::Healthy);
+    assert_eq!(
+        state(&World::deploying(|_| {}), &repaired()),
+        VerificationState::Healthy
+    );
 }
 
 #[test]
@@ -36,7 +39,10 @@ fn a_deployment_under_way_is_given_time() {
     let mut after = repaired();
     after.service.deployments[0].rollout_state = Some("IN_PROGRESS".to_owned());
     after.service.running_count = 0;
-    assert_eq!(state(&World::deploying(|_| {}), &after), VerificationState::Progressing);
+    assert_eq!(
+        state(&World::deploying(|_| {}), &after),
+        VerificationState::Progressing
+    );
 }
 
 #[test]
@@ -46,7 +52,10 @@ fn fewer_tasks_and_new_failures_are_worse() {
     after.service.running_count = 0;
     after.exited(100, 1);
     after.exited(200, 1);
-    assert_eq!(state(&World::deploying(|_| {}), &after), VerificationState::Worse);
+    assert_eq!(
+        state(&World::deploying(|_| {}), &after),
+        VerificationState::Worse
+    );
 }
 
 #[test]
@@ -62,5 +71,8 @@ fn a_deployment_that_failed_again_is_unchanged() {
 fn failures_of_before_do_not_count() {
     let mut after = repaired();
     after.exited(-100, 1);
-    assert_eq!(state(&World::deploying(|_| {}), &after), VerificationState::Healthy);
+    assert_eq!(
+        state(&World::deploying(|_| {}), &after),
+        VerificationState::Healthy
+    );
 }
