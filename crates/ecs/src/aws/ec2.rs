@@ -214,9 +214,11 @@ fn refused(call: &str, error: &SignedRequestError, cleaner: &TextCleaner) -> Aws
         SignedRequestError::Unreadable { .. } => AwsErrorKind::Other {
             code: "UnreadableResponse".to_owned(),
         },
-        _ => AwsErrorKind::Unreachable {
-            code: "connection failed".to_owned(),
-        },
+        SignedRequestError::Unsignable { .. } | SignedRequestError::Unreachable { .. } | _ => {
+            AwsErrorKind::Unreachable {
+                code: "connection failed".to_owned(),
+            }
+        }
     };
     AwsError::of_kind(call, kind, message)
 }

@@ -103,39 +103,46 @@ impl AwsError {
     {
         let status = error.raw_response().map(|raw| raw.status().as_u16());
         let own = |kind| Self::of_kind(call, kind, cleaner.words(&innermost(error)));
-        match error {
-            SdkError::ServiceError(service) => {
-                let meta = service.err().meta();
-                let message = meta.message().unwrap_or_default();
-                Self::from_code(call, meta.code(), status, message, cleaner)
-            }
-            SdkError::ResponseError(_) => {
-                let code =
-                    status.map_or_else(|| "UnreadableResponse".to_owned(), |s| format!("HTTP {s}"));
-                own(match status {
-                    Some(404 | 405 | 501) => AwsErrorKind::NotSupported { code },
-                    Some(429) => AwsErrorKind::Throttled { code },
-                    _ => AwsErrorKind::Other { code },
-                })
-            }
-            SdkError::TimeoutError(_) => own(AwsErrorKind::Unreachable {
-                code: "timed out".to_owned(),
-            }),
-            _ if lacks_credentials(error) => own(AwsErrorKind::CredentialsRejected {
-                code: "NoCredentials".to_owned(),
-            }),
-            SdkError::DispatchFailure(failure) => own(AwsErrorKind::Unreachable {
-                code: if failure.is_timeout() {
-                    "timed out"
-                } else {
-                    "connection failed"
-                }
-                .to_owned(),
-            }),
-            _ => own(AwsErrorKind::Other {
-                code: "InvalidRequest".to_owned(),
-            }),
+        if let SdkError::ServiceError(service) = error {
+            let meta = service.err().meta();
+            let message = meta.message().unwrap_or_default();
+            return Self::from_code(call, meta.code(), status, message, cleaner);
         }
+        if let SdkError::TimeoutError(_) = error {
+            return own(AwsErrorKind::Unreachable {
+                code: "timed out".to_owned(),
+            });
+        }
+        if lacks_credentials(error) {
+            return own(AwsErrorKind::CredentialsRejected {
+                code: "NoCredentials".to_owned(),
+            });
+        }
+        if let SdkError::DispatchFailure(failure) = error {
+            let code = if failure.is_timeout() {
+                "timed out"
+            } else {
+                "connection failed"
+            };
+            return own(AwsErrorKind::Unreachable {
+                code: code.to_owned(),
+            });
+        }
+        // An answer that is not of this service's protocol, or a request that cannot be made.
+        own(match status {
+            Some(status @ (404 | 405 | 501)) => AwsErrorKind::NotSupported {
+                code: format!("HTTP {status}"),
+            },
+            Some(429) => AwsErrorKind::Throttled {
+                code: "HTTP 429".to_owned(),
+            },
+            Some(status) => AwsErrorKind::Other {
+                code: format!("HTTP {status}"),
+            },
+            None => AwsErrorKind::Other {
+                code: "InvalidRequest".to_owned(),
+            },
+        })
     }
 
     /// The call in IAM's form, such as `ecs:DescribeServices`.

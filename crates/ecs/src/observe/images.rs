@@ -157,18 +157,26 @@ fn existence(
             Some(image) => Existence::Image(Box::new(image)),
             None => Existence::NoImage,
         }),
-        Err(error) => match error.kind() {
-            AwsErrorKind::NotFound { code } if code.starts_with("ImageNotFound") => {
+        Err(error) => {
+            let absent = match error.kind() {
+                AwsErrorKind::NotFound { code } => code.as_str(),
+                AwsErrorKind::Denied { .. }
+                | AwsErrorKind::Throttled { .. }
+                | AwsErrorKind::CredentialsRejected { .. }
+                | AwsErrorKind::NotSupported { .. }
+                | AwsErrorKind::Unreachable { .. }
+                | AwsErrorKind::Conflict { .. }
+                | AwsErrorKind::Other { .. } => "",
+            };
+            if absent.starts_with("ImageNotFound") {
                 Some(Existence::NoImage)
-            }
-            AwsErrorKind::NotFound { code } if code.starts_with("RepositoryNotFound") => {
+            } else if absent.starts_with("RepositoryNotFound") {
                 Some(Existence::NoRepository)
-            }
-            _ => {
+            } else {
                 recorder.failed(&source, &error);
                 None
             }
-        },
+        }
     };
     (source, found)
 }
