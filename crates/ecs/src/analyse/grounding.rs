@@ -91,7 +91,7 @@ fn contains(value: &Value, quote: &str) -> bool {
 fn is_scalar(value: &Value, text: &str) -> bool {
     match value {
         Value::String(own) => own == text,
-        Value::Bool(_) | Value::Number(_) | Value::Null => value.to_string() == text,
+        Value::Bool(_) | Value::Number(_) | Value::Null => format!("{value}") == text,
         Value::Array(items) => items.is_empty() && text == "[]",
         Value::Object(_) => false,
     }

@@ -525,6 +525,6 @@ fn camel(value: Value) -> Value {
             })
             .collect(),
         Value::Array(items) => items.into_iter().map(camel).collect(),
-        scalar => scalar,
+        scalar @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => scalar,
     }
 }

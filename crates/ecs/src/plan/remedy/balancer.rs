@@ -102,8 +102,7 @@ pub(super) fn grace(observation: &Observation) -> Remedy {
     let mut update = update(observation);
     let wanted = generous(observation, i64::from(before).max(lived))
         .saturating_mul(2)
-        .max(180)
-        .min(7200);
+        .clamp(180, 7200);
     update.health_check_grace_period_seconds = Some(wanted);
     Remedy::of(vec![Operation::UpdateService(update)]).or(
         ROLL_BACK,

@@ -590,9 +590,7 @@ fn start_period(observation: &Observation, finding: &Finding) -> Remedy {
         .as_ref()
         .and_then(|check| check.start_period_seconds)
         .unwrap_or(0);
-    let wanted = generous(observation, i64::from(before) * 2)
-        .max(120)
-        .min(300);
+    let wanted = generous(observation, i64::from(before) * 2).clamp(120, 300);
     let change = TaskDefinitionChange::SetHealthCheckTiming {
         container: bad.name.clone(),
         interval_seconds: None,
