@@ -1,1 +1,33 @@
-//! The HTTP server.
+//! The HTTP server: threads and runs for LangGraph clients, and the backend of the MCP tools.
+//!
+//! The way through: [`serve`] listens on a loopback address and answers the core of the Agent
+//! Server API. A run is one invocation of the agent. What clients see (values, updates, states,
+//! history, streams) is a projection of the thread's event log, so a stream can be cut anywhere and
+//! taken up again, also after a restart; nothing of a thread lives in this process alone.
+//!
+//! - There is no authentication yet, so there is one tenant, and the server refuses to listen
+//!   anywhere but on a loopback address. Requests are checked for a foreign `Host` or `Origin`.
+//! - Credentials never arrive over HTTP: an [`InvocationFactory`] of the program gives each run
+//!   its settings and sources.
+
+mod api;
+mod body;
+mod checkpoint;
+mod config;
+mod error;
+mod fold;
+mod gate;
+mod identification;
+mod mcp;
+mod page;
+mod projection;
+mod request;
+mod resume;
+mod run;
+mod serve;
+mod state;
+mod stream;
+
+pub use config::{FactoryError, InvocationFactory, Limits, ServerConfig};
+pub use mcp::{AgentBackend, serve_mcp_stdio};
+pub use serve::{BoundServer, ServeError, bind, router, serve};

@@ -1,0 +1,74 @@
+//! The one assistant.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::body::JsonBody;
+use crate::error::ApiError;
+use crate::page::{Page, select};
+use crate::state::{ASSISTANT_ID, App, GRAPH_ID};
+
+/// Filters of a search.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct SearchParams {
+    #[serde(default)]
+    graph_id: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    metadata: Option<Map<String, Value>>,
+    #[serde(default)]
+    offset: Option<usize>,
+    #[serde(default)]
+    select: Option<Vec<String>>,
+}
+
+impl SearchParams {
+    fn matches(&self) -> bool {
+        let metadata = json!({"created_by": "system"});
+        self.graph_id.as_deref().is_none_or(|id| id == GRAPH_ID)
+            && self.name.as_deref().is_none_or(|name| GRAPH_ID.contains(name))
+            && self.metadata.iter().flatten().all(|(key, value)| metadata.get(key) == Some(value))
+    }
+}
+
+pub(crate) async fn search(
+    State(_app): State<App>,
+    JsonBody(params): JsonBody<SearchParams>,
+) -> Page {
+    if !params.matches() || params.offset.is_some_and(|offset| offset > 0) {
+        return Page::whole(Vec::new());
+    }
+    Page::whole(vec![select(assistant(), params.select.as_deref())])
+}
+
+pub(crate) async fn count(
+    State(_app): State<App>,
+    JsonBody(params): JsonBody<SearchParams>,
+) -> Json<usize> {
+    Json(usize::from(params.matches()))
+}
+
+pub(crate) async fn one(Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    let given = Uuid::try_parse(&id)
+        .map_err(|_| ApiError::Invalid("the assistant id must be a UUID".to_owned()))?;
+    if given.to_string() == ASSISTANT_ID {
+        Ok(Json(assistant()))
+    } else {
+        Err(ApiError::NotFound("Assistant"))
+    }
+}
+
+fn assistant() -> Value {
+    // It came with the program: there is no time at which somebody made it.
+    const MADE: &str = "1970-01-01T00:00:00+00:00";
+    json!({
+        "assistant_id": ASSISTANT_ID, "graph_id": GRAPH_ID, "name": GRAPH_ID,
+        "description": "Finds, diagnoses and, with a person's approval, repairs an unwell Amazon ECS service.",
+        "config": {}, "context": {}, "metadata": {"created_by": "system"}, "version": 1,
+        "created_at": MADE, "updated_at": MADE,
+    })
+}

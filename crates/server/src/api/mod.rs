@@ -1,0 +1,51 @@
+//! The routes of the Agent Server API that are there.
+
+mod assistants;
+mod runs;
+mod threads;
+
+use axum::Json;
+use axum::Router;
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+
+use crate::state::App;
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/ok", get(ok))
+        .route("/info", get(info))
+        .route("/assistants/search", post(assistants::search))
+        .route("/assistants/count", post(assistants::count))
+        .route("/assistants/{assistant}", get(assistants::one))
+        .route("/threads", post(threads::create))
+        .route("/threads/search", post(threads::search))
+        .route("/threads/count", post(threads::count))
+        .route("/threads/{thread}", get(threads::one))
+        .route("/threads/{thread}/state", get(threads::state))
+        .route("/threads/{thread}/state/{checkpoint}", get(threads::state_at))
+        .route("/threads/{thread}/history", post(threads::history))
+        .route("/threads/{thread}/runs", post(runs::create).get(runs::list))
+        .route("/threads/{thread}/runs/stream", post(runs::stream))
+        .route("/threads/{thread}/runs/wait", post(runs::wait))
+        .route("/threads/{thread}/runs/{run}", get(runs::one))
+        .route("/threads/{thread}/runs/{run}/join", get(runs::join))
+        .route("/threads/{thread}/runs/{run}/stream", get(runs::rejoin))
+        .route("/threads/{thread}/runs/{run}/cancel", post(runs::cancel))
+        .route("/runs/stream", post(runs::stream_alone))
+        .route("/runs/wait", post(runs::wait_alone))
+}
+
+async fn ok() -> Json<Value> {
+    Json(json!({"ok": true}))
+}
+
+async fn info() -> Json<Value> {
+    Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "flags": {"assistants": true, "crons": false, "langsmith": false},
+        "host": {"kind": "self-hosted"},
+        "product": "ecs-deep-agent",
+        "authentication": "none: single-user development mode, loopback only",
+    }))
+}

@@ -1,0 +1,148 @@
+//! A server in memory whose model is a script: it asks the person once, then ends.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use axum::response::Response;
+use ecs_agent_core::{
+    InvocationSettings, Mode, Permissions, ServiceHints, Silent, TokioTimer, VerificationPace,
+};
+use ecs_agent_credentials::{CredentialReference, Endpoints, Sources};
+use ecs_agent_models::{Message, ModelReply, ModelRequest, ScriptedModel, ToolCall, Usage};
+use ecs_agent_runtime::Budgets;
+use ecs_agent_server::{InvocationFactory, ServerConfig, router};
+use ecs_agent_store::Store;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+pub const ASSISTANT: &str = "ecs_deep_agent";
+
+pub struct House {
+    pub router: Router,
+    pub store: Store,
+    pub factory: InvocationFactory,
+}
+
+impl House {
+    pub async fn new() -> Self {
+        let store = Store::memory().await.unwrap();
+        let factory = factory(store.clone());
+        let config = ServerConfig::new("127.0.0.1:0".parse().unwrap(), store.clone());
+        Self { router: router(&config, factory.clone()), store, factory }
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    pub async fn get(&self, path: &str) -> (StatusCode, Value) {
+        read(self.send(get(path)).await).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        read(self.send(post(path, &body)).await).await
+    }
+
+    pub async fn thread(&self) -> String {
+        let (status, thread) = self.post("/threads", json!({})).await;
+        assert_eq!(status, StatusCode::OK);
+        thread["thread_id"].as_str().unwrap().to_owned()
+    }
+
+    /// The server-sent events of a request, until its stream ends.
+    pub async fn events(&self, request: Request<Body>) -> Vec<(String, Value, String)> {
+        let response = self.send(request).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let text = text(response).await;
+        text.split("\r\n\r\n")
+            .filter(|event| event.starts_with("event: "))
+            .map(|event| {
+                let field = |name: &str| {
+                    event.split("\r\n").find_map(|line| line.strip_prefix(name)).unwrap_or_default()
+                };
+                let data = serde_json::from_str(field("data: ")).unwrap();
+                (field("event: ").to_owned(), data, field("id: ").to_owned())
+            })
+            .collect()
+    }
+}
+
+pub fn get(path: &str) -> Request<Body> {
+    Request::get(path).header(header::HOST, "localhost:2024").body(Body::empty()).unwrap()
+}
+
+pub fn post(path: &str, body: &Value) -> Request<Body> {
+    Request::post(path)
+        .header(header::HOST, "localhost:2024")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(body.to_string()))
+        .unwrap()
+}
+
+pub async fn text(response: Response) -> String {
+    let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+pub async fn read(response: Response) -> (StatusCode, Value) {
+    let status = response.status();
+    let text = text(response).await;
+    (status, serde_json::from_str(text.trim()).unwrap_or(Value::Null))
+}
+
+/// Settings that reach no AWS: the script never calls a tool that needs it.
+fn factory(store: Store) -> InvocationFactory {
+    Arc::new(move || {
+        let settings = InvocationSettings {
+            model: Arc::new(ScriptedModel::from_fn(|request| Ok(script(request)))),
+            store: store.clone(),
+            endpoints: Endpoints::Aws,
+            region: None,
+            reference: CredentialReference::Static { label: "none".to_owned() },
+            hints: ServiceHints::default(),
+            permissions: Permissions { allow_write: false, allow_sensitive_data: false },
+            budgets: Budgets::default(),
+            pace: VerificationPace::default(),
+            timer: Arc::new(TokioTimer::real()),
+            progress: Arc::new(Silent),
+            log_hook: None,
+            registry: Vec::new(),
+            mode: Mode::Diagnose,
+        };
+        Ok((settings, Sources::builder().build()))
+    })
+}
+
+fn script(request: &ModelRequest) -> ModelReply {
+    let answered = match request.messages.last() {
+        Some(Message::Tool { text, .. }) => Some(text.clone()),
+        Some(Message::Human { .. } | Message::Ai { .. }) | None => None,
+    };
+    match (request.agent.as_str(), answered) {
+        ("main", None) => calls(vec![
+            ToolCall::new("todo", "write_todos", json!({"todos": [{"content": "Identify", "status": "in_progress"}]})),
+            ToolCall::new(
+                "task",
+                "task",
+                json!({"subagent_type": "service-identifier", "description": "api"}),
+            ),
+        ]),
+        ("service-identifier", None) => calls(vec![ToolCall::new(
+            "ask",
+            "ask_person",
+            json!({"question": "Which?", "options": [{"id": "a", "label": "A"}, {"id": "b", "label": "B"}]}),
+        )]),
+        (_, Some(text)) => says(text),
+        (_, None) => says("nothing to do".to_owned()),
+    }
+}
+
+fn calls(tool_calls: Vec<ToolCall>) -> ModelReply {
+    ModelReply { text: String::new(), tool_calls, usage: Usage::default() }
+}
+
+fn says(text: String) -> ModelReply {
+    ModelReply { text, tool_calls: Vec::new(), usage: Usage::default() }
+}

@@ -1,0 +1,3 @@
+mod house;
+mod http;
+mod runs;
