@@ -135,15 +135,24 @@ fn same_name(name_or_arn: &str, name: &str) -> bool {
     name_or_arn.rsplit('/').next() == Some(name)
 }
 
-fn score(query: &str, hints: &SearchHints, found: &Found) -> Option<ServiceCandidate> {
-    let mut score: u32 = 0;
-    let mut reasons = Vec::new();
-    let mut add = |points: u32, reason: String| {
-        score = score.saturating_add(points);
-        if !reasons.contains(&reason) {
-            reasons.push(reason);
+/// Points and the reasons for them.
+#[derive(Debug, Default)]
+struct Tally {
+    points: u32,
+    reasons: Vec<String>,
+}
+
+impl Tally {
+    fn add(&mut self, points: u32, reason: String) {
+        self.points = self.points.saturating_add(points);
+        if !self.reasons.contains(&reason) {
+            self.reasons.push(reason);
         }
-    };
+    }
+}
+
+fn score(query: &str, hints: &SearchHints, found: &Found) -> Option<ServiceCandidate> {
+    let mut tally = Tally::default();
     let lowered = query.to_lowercase();
     let asked = words(&lowered);
     let spoken: BTreeSet<&str> = lowered
@@ -153,19 +162,19 @@ fn score(query: &str, hints: &SearchHints, found: &Found) -> Option<ServiceCandi
         .collect();
     if let Some(hint) = &hints.service {
         if same_name(hint, &found.service) {
-            add(100, format!("service `{}` was named", found.service));
+            tally.add(100, format!("service `{}` was named", found.service));
         }
     }
     if !found.arn.is_empty() && spoken.contains(found.arn.to_lowercase().as_str()) {
-        add(200, "its ARN was given".to_owned());
+        tally.add(200, "its ARN was given".to_owned());
     }
     let name = found.service.to_lowercase();
     if spoken.contains(name.as_str()) {
-        add(60, format!("the service is called `{}`", found.service));
+        tally.add(60, format!("the service is called `{}`", found.service));
     }
     let cluster_and_service = format!("{}/{}", found.cluster, found.service).to_lowercase();
     if spoken.contains(cluster_and_service.as_str()) {
-        add(
+        tally.add(
             120,
             format!("`{}/{}` was named", found.cluster, found.service),
         );
@@ -181,12 +190,12 @@ fn score(query: &str, hints: &SearchHints, found: &Found) -> Option<ServiceCandi
     let hits = matching(&found.service);
     if !hits.is_empty() {
         let share = u32::try_from(40 * hits.len() / of_service.len().max(1)).unwrap_or(40);
-        add(share, format!("its name has {}", quoted(&hits)));
+        tally.add(share, format!("its name has {}", quoted(&hits)));
     }
     // What else says the same adds little; what distinguishes (cluster, tag) adds more.
     let of_family = matching(&found.family);
     if !of_family.is_empty() && hits.is_empty() {
-        add(
+        tally.add(
             25,
             format!("its task definition family has {}", quoted(&of_family)),
         );
@@ -197,16 +206,16 @@ fn score(query: &str, hints: &SearchHints, found: &Found) -> Option<ServiceCandi
         .flat_map(|image| matching(image))
         .collect();
     if !of_images.is_empty() && hits.is_empty() && of_family.is_empty() {
-        add(20, format!("its image has {}", quoted(&of_images)));
+        tally.add(20, format!("its image has {}", quoted(&of_images)));
     }
     for image in &found.images {
         if spoken.contains(image.to_lowercase().as_str()) {
-            add(60, format!("it runs image `{image}`"));
+            tally.add(60, format!("it runs image `{image}`"));
         }
     }
     for group in &found.target_groups {
         if spoken.contains(group.to_lowercase().as_str()) {
-            add(
+            tally.add(
                 100,
                 "it registers with the target group that was given".to_owned(),
             );
@@ -220,21 +229,21 @@ fn score(query: &str, hints: &SearchHints, found: &Found) -> Option<ServiceCandi
         .filter(|word| !hits.contains(word))
         .collect();
     if !of_tags.is_empty() {
-        add(20, format!("its tags have {}", quoted(&of_tags)));
+        tally.add(20, format!("its tags have {}", quoted(&of_tags)));
     }
     let of_cluster: Vec<String> = matching(&found.cluster)
         .into_iter()
         .filter(|word| !hits.contains(word))
         .collect();
-    if score > 0 && !of_cluster.is_empty() {
-        add(25, format!("its cluster has {}", quoted(&of_cluster)));
+    if tally.points > 0 && !of_cluster.is_empty() {
+        tally.add(25, format!("its cluster has {}", quoted(&of_cluster)));
     }
-    (score > 0).then(|| ServiceCandidate {
+    (tally.points > 0).then(|| ServiceCandidate {
         service_arn: found.arn.clone(),
         cluster: found.cluster.clone(),
         service: found.service.clone(),
-        score,
-        reasons,
+        score: tally.points,
+        reasons: tally.reasons,
     })
 }
 

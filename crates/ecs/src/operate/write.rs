@@ -20,11 +20,11 @@ use super::{Job, Problem};
 use crate::aws::{AwsError, Reading};
 use crate::observation::ServiceSnapshot;
 use crate::observe::{
-    ServiceTarget, describe_service, describe_target_groups, family_and_revision, name_in_arn,
+    ServiceTarget, describe_service, describe_target_groups, family_and_revision,
     read_scalable_target,
 };
 use crate::plan::{
-    CreateLogGroup, Direction, ModifyTargetGroupHealthCheck, Operation, Precondition, Produced,
+    CreateLogGroup, ModifyTargetGroupHealthCheck, Operation, Precondition, Produced,
     RegisterScalableTarget, RegisterTaskDefinitionRevision, SecurityGroupRuleChange, StopTask,
     UpdateService,
 };
