@@ -1,0 +1,298 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use ecs_agent_credentials::{EndpointUrl, Region, RoleArn};
+
+use crate::config::{CredentialKeyword, Layer, ModelChoice};
+use crate::exit::Exit;
+use crate::span::Span;
+
+/// Finds, diagnoses and repairs an unwell Amazon ECS service, with a person's approval.
+///
+/// Try it without an account, a key or a network: `ecs-deep-agent demo`
+#[derive(Debug, Parser)]
+#[command(name = "ecs-deep-agent", version, after_help = Exit::table(), max_term_width = 100)]
+#[command(propagate_version = true, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) output: OutputFlags,
+    #[command(flatten)]
+    pub(crate) settings: SettingFlags,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Break a service in the built-in fault lab, then diagnose and repair it.
+    Demo(DemoArguments),
+    /// Diagnose a service and, once the plan is approved, repair and verify it.
+    Run(RequestArguments),
+    /// Diagnose a service, read-only: nothing is planned, asked or changed.
+    Diagnose(RequestArguments),
+    /// Simulate AWS on this machine: any AWS client can be pointed at it.
+    Lab(LabArguments),
+    /// List the threads of the data directory, newest first.
+    Threads,
+    /// Continue a thread where it stopped: after a question, an approval, a crash.
+    Resume(ResumeArguments),
+    /// Show a thread's report.
+    Report(ThreadArgument),
+    /// Show or check the configuration as the program sees it.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the completion script of a shell.
+    Completions {
+        /// The shell to complete for.
+        shell: Shell,
+    },
+}
+
+/// `demo` and its other face, `demo isolation`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct DemoArguments {
+    #[command(subcommand)]
+    pub(crate) other: Option<DemoCommand>,
+    /// Scenario to play; `ecs-deep-agent lab --list` names them all.
+    #[arg(long, value_name = "NAME", default_value = "demo")]
+    pub(crate) scenario: String,
+    /// How many times faster than ours the simulated time passes.
+    #[arg(long, value_name = "FACTOR", default_value_t = 60.0, value_parser = speed)]
+    pub(crate) speed: f64,
+}
+
+/// What else can be demonstrated.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DemoCommand {
+    /// Many users at once, each with other keys, accounts and regions: who signed what?
+    Isolation {
+        /// How many invocations to run at once, and as many again one after another.
+        #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        invocations: u32,
+        /// Print JSON; the same as `--format json`.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What a person asks for.
+#[derive(Debug, Args)]
+pub(crate) struct RequestArguments {
+    /// What is wrong, in your words: "my api service keeps restarting".
+    pub(crate) text: String,
+}
+
+/// `lab`.
+#[derive(Debug, Args)]
+pub(crate) struct LabArguments {
+    /// List the built-in scenarios and end.
+    #[arg(long, conflicts_with_all = ["scenario", "port", "speed"])]
+    pub(crate) list: bool,
+    /// Scenario to play: a built-in name or a YAML file.
+    #[arg(long, value_name = "NAME|FILE", default_value = "demo")]
+    pub(crate) scenario: String,
+    /// Port to listen on at 127.0.0.1; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub(crate) port: u16,
+    /// How many times faster than ours the simulated time passes.
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
+    pub(crate) speed: f64,
+    /// Print JSON; the same as `--format json`.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `resume`.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArguments {
+    #[command(flatten)]
+    pub(crate) thread: ThreadArgument,
+    /// Answer an open question with the option of this id.
+    #[arg(long, value_name = "OPTION", conflicts_with = "reject")]
+    pub(crate) choose: Option<String>,
+    /// Reject the open plan, with a reason that is kept in the thread.
+    #[arg(long, value_name = "REASON")]
+    pub(crate) reject: Option<String>,
+}
+
+/// Names a thread.
+#[derive(Debug, Args)]
+pub(crate) struct ThreadArgument {
+    /// The thread's id, as `threads` shows it, or enough of its end to be the only one; `last` is
+    /// the newest.
+    pub(crate) thread: String,
+}
+
+/// `config`.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show every setting, its value and where it comes from.
+    Show,
+    /// Check the configuration and say what is wrong with it.
+    Check,
+}
+
+/// The form of what goes to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For a person at a terminal.
+    Terminal,
+    /// For a ticket or a chat.
+    Markdown,
+    /// For a program.
+    Json,
+}
+
+/// How the program talks.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputFlags {
+    /// Form of the result on standard output.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "terminal"
+    )]
+    pub(crate) format: Format,
+    /// Approve the plan without asking.
+    #[arg(long, short, global = true)]
+    pub(crate) yes: bool,
+    /// Say nothing but the result.
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more: every tool call; given twice, the program's own log too.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Crash drill: end this process with SIGKILL once event N of the thread is durable.
+    #[arg(long, global = true, value_name = "N", hide = true)]
+    pub(crate) kill_after_event: Option<u64>,
+}
+
+/// The strongest layer of the configuration.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings (stronger than ECS_DEEP_AGENT_* and the TOML file)")]
+pub(crate) struct SettingFlags {
+    /// Configuration file [default: ./ecs-deep-agent.toml, else the one in ~/.config].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Directory of threads and reports [default: ~/.local/share/ecs-deep-agent].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Profile of the AWS configuration files to take credentials from.
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        conflicts_with = "credentials"
+    )]
+    pub(crate) profile: Option<String>,
+    /// Where else credentials come from. Keys are never arguments: other users could read them.
+    #[arg(long, global = true, value_enum, value_name = "SOURCE")]
+    pub(crate) credentials: Option<CredentialKeyword>,
+    /// Role to assume with those credentials.
+    #[arg(long, global = true, value_name = "ARN")]
+    pub(crate) role_arn: Option<RoleArn>,
+    /// External id that the role's trust policy asks for.
+    #[arg(long, global = true, value_name = "ID")]
+    pub(crate) external_id: Option<String>,
+    /// Region; there is no silent default.
+    #[arg(long, global = true, value_name = "REGION")]
+    pub(crate) region: Option<Region>,
+    /// One endpoint instead of AWS, such as the fault lab's.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) endpoint_url: Option<EndpointUrl>,
+    /// Cluster, when the words do not name it.
+    #[arg(long, global = true, value_name = "CLUSTER")]
+    pub(crate) cluster: Option<String>,
+    /// Service, when the words do not name it.
+    #[arg(long, global = true, value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
+    /// Organisation, to choose among registered services.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) organization: Option<String>,
+    /// Environment, to choose among registered services.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) environment: Option<String>,
+    /// Model that drives the agents.
+    #[arg(long, global = true, value_enum, value_name = "MODEL")]
+    pub(crate) model: Option<ModelChoice>,
+    /// Whether an approved plan may be carried out at all.
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) allow_write: Option<bool>,
+    /// Whether log text may be read and shown.
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) allow_sensitive_data: Option<bool>,
+    /// Steps after which the agent gives up.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_steps: Option<u32>,
+    /// Time after which the agent gives up, such as `30m`.
+    #[arg(long, global = true, value_name = "TIME")]
+    pub(crate) timeout: Option<Span>,
+}
+
+impl SettingFlags {
+    /// These flags as a layer of the configuration.
+    pub(crate) fn layer(&self) -> Layer {
+        Layer {
+            model: self.model,
+            allow_write: self.allow_write,
+            allow_sensitive_data: self.allow_sensitive_data,
+            region: self.region.clone(),
+            credentials: self.credentials,
+            profile: self.profile.clone(),
+            role_arn: self.role_arn.clone(),
+            external_id: self.external_id.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+            max_steps: self.max_steps,
+            timeout: self.timeout,
+            cluster: self.cluster.clone(),
+            service: self.service.clone(),
+            organization: self.organization.clone(),
+            environment: self.environment.clone(),
+            data_dir: self.data_dir.clone(),
+            retries: None,
+            services: Vec::new(),
+        }
+    }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(factor) if (0.1..=10_000.0).contains(&factor) => Ok(factor),
+        Ok(_) | Err(_) => Err("expected a number from 0.1 to 10000".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_secret_has_no_flag() {
+        let command = Arguments::command();
+        let names: Vec<_> = command
+            .get_arguments()
+            .filter_map(|argument| argument.get_long())
+            .collect();
+        assert!(
+            !names
+                .iter()
+                .any(|name| name.contains("secret") || name.contains("key")),
+            "{names:?}"
+        );
+    }
+}

@@ -1,0 +1,212 @@
+//! `run` and `diagnose`: a person's words to a result.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use ecs_agent_core::{Input, InvocationSettings, Mode};
+use ecs_agent_runtime::{RunId, ThreadId};
+use ecs_agent_store::{RunOwner, Seq, Store, TenantScope};
+use uuid::Uuid;
+
+use super::Workbench;
+use crate::args::{Format, RequestArguments};
+use crate::cancel::Interrupts;
+use crate::conversation::{Conversation, MakeSources};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::person::{Person, Prepared, options};
+use crate::render::{Meaning, Outcome, Palette, escape_line};
+use crate::workplace::{self, Place};
+
+/// Longest time that one command works on a thread.
+const LEASE: Duration = Duration::from_secs(24 * 3600);
+
+/// Starts a thread with the person's words.
+pub(super) async fn run(
+    bench: &Workbench<'_>,
+    request: RequestArguments,
+    mode: Mode,
+) -> Result<Exit, CliError> {
+    let place = Place::configured(bench.configuration)?;
+    // Keys that are missing are told before anything is started.
+    workplace::sources(bench.configuration)?;
+    let store = workplace::open_store(bench.configuration).await?;
+    let thread = start_thread(&store, &request.text).await?;
+    remember_mode(&store, thread, mode).await?;
+    let settings = workplace::settings(
+        bench.configuration,
+        place,
+        store,
+        mode,
+        bench.flags,
+        bench.output,
+    );
+    let sources = || workplace::sources(bench.configuration);
+    let person = workplace::person(bench.flags, None, bench.environment, bench.output);
+    let outcome = hold(
+        bench.output,
+        settings,
+        &sources,
+        person,
+        thread,
+        Input::Say(request.text),
+    )
+    .await?;
+    show(bench, &outcome);
+    Ok(outcome.exit)
+}
+
+/// Kind of the record that says how far a thread may go.
+pub(super) const MODE: &str = "mode";
+
+/// Keeps how far the thread may go, so that a diagnosis stays one when it is resumed.
+async fn remember_mode(store: &Store, thread: ThreadId, mode: Mode) -> Result<(), CliError> {
+    let word = match mode {
+        Mode::Diagnose => "diagnose",
+        Mode::Repair => "repair",
+    };
+    Ok(store
+        .save_report(&TenantScope::local(), thread, MODE, word, Utc::now())
+        .await?)
+}
+
+/// How far the thread may go; a thread that says nothing may go no further than a diagnosis.
+pub(super) async fn mode_of(store: &Store, thread: ThreadId) -> Result<Mode, CliError> {
+    let record = store.report(&TenantScope::local(), thread, MODE).await?;
+    Ok(match record.as_ref().map(|record| record.text.as_str()) {
+        Some("repair") => Mode::Repair,
+        Some(_) | None => Mode::Diagnose,
+    })
+}
+
+/// Makes a thread that is about those words.
+pub(super) async fn start_thread(store: &Store, title: &str) -> Result<ThreadId, CliError> {
+    let thread = ThreadId::new(Uuid::now_v7());
+    store
+        .create_thread(&TenantScope::local(), thread, title, Utc::now())
+        .await?;
+    Ok(thread)
+}
+
+/// Runs the thread until it ends or waits for someone who is not here, and keeps its documents.
+pub(super) async fn hold(
+    output: &Output,
+    settings: InvocationSettings,
+    sources: MakeSources<'_>,
+    person: Person,
+    thread: ThreadId,
+    first: Input,
+) -> Result<Outcome, CliError> {
+    let interrupts = Interrupts::listen(output);
+    let store = settings.store.clone();
+    let tenant = TenantScope::local();
+    let owner = RunOwner::this_process(RunId::new(Uuid::now_v7()));
+    // Held for the whole conversation, a person's thinking included; the lease of a process that
+    // died is taken over at once.
+    let lease = store
+        .acquire_run(&tenant, thread, &owner, Utc::now(), LEASE)
+        .await?;
+    let conversation = Conversation {
+        settings,
+        sources,
+        person,
+        interrupts: &interrupts,
+        thread,
+    };
+    let held = conversation.hold(first).await;
+    store.release_run(&tenant, lease).await?;
+    let result = held?;
+    for (path, text) in &result.files {
+        let kind = path.trim_start_matches('/').trim_end_matches(".md");
+        store
+            .save_report(&tenant, thread, kind, text, Utc::now())
+            .await?;
+    }
+    let events = store.events(&tenant, thread, Seq::START).await?;
+    let mut outcome = Outcome::of(result, &events);
+    if interrupts.token().is_cancelled() {
+        outcome.exit = Exit::Cancelled;
+    }
+    Ok(outcome)
+}
+
+/// Shows what came of it: the result on standard output, what to do next on standard error.
+pub(super) fn show(bench: &Workbench<'_>, outcome: &Outcome) {
+    let output = bench.output;
+    if output.format() == Format::Json {
+        output.json(&outcome.view());
+        return;
+    }
+    match outcome.document() {
+        Some(document) => output.document(document),
+        None => output.document(outcome.said()),
+    }
+    if bench.flags.quiet {
+        return;
+    }
+    remark_on(output, outcome);
+}
+
+fn remark_on(output: &Output, outcome: &Outcome) {
+    let palette = Palette::of_stderr();
+    output.remark_as_is("");
+    for line in outcome
+        .said()
+        .lines()
+        .filter(|_| outcome.document().is_some())
+    {
+        output.remark_as_is(&palette.paint(verdict(outcome.exit), escape_line(line)));
+    }
+    for open in outcome.open() {
+        for (id, label) in options(&open.payload) {
+            output.remark(&format!("  {id}  {label}"));
+        }
+        output.remark(&how_to_answer(&open.payload, outcome.thread()));
+    }
+    let (calls, cleared) = outcome.credentials();
+    let context = if cleared { "cleared" } else { "NOT CLEARED" };
+    let about = format!(
+        "{}: {calls} AWS calls, credential context {context}",
+        outcome.thread()
+    );
+    output.remark_as_is(&palette.paint(Meaning::Quiet, about));
+}
+
+fn how_to_answer(question: &serde_json::Value, thread: &str) -> String {
+    match question.get("kind").and_then(serde_json::Value::as_str) {
+        Some("approval") => format!(
+            "the plan waits: `ecs-deep-agent resume {thread}` asks again, `--yes` approves it, \
+             `--reject REASON` rejects it"
+        ),
+        Some("question") => {
+            let asked = question.get("question").and_then(serde_json::Value::as_str);
+            let asked = asked.unwrap_or("a question is open");
+            format!("{asked} Answer with `ecs-deep-agent resume {thread} --choose OPTION`")
+        }
+        Some(_) | None => {
+            format!("the thread waits: `ecs-deep-agent resume {thread}` continues it")
+        }
+    }
+}
+
+fn verdict(exit: Exit) -> Meaning {
+    match exit {
+        Exit::Success => Meaning::Good,
+        Exit::Findings | Exit::NeedsPerson | Exit::Budget | Exit::Cancelled => Meaning::Warning,
+        Exit::Internal
+        | Exit::Usage
+        | Exit::Credentials
+        | Exit::Unreachable
+        | Exit::NotRepaired
+        | Exit::NotFound
+        | Exit::NotIsolated => Meaning::Bad,
+    }
+}
+
+/// An answer that came with `resume`.
+pub(super) fn prepared(choose: Option<String>, reject: Option<String>) -> Option<Prepared> {
+    choose
+        .map(Prepared::Choice)
+        .or(reject.map(Prepared::Rejection))
+}

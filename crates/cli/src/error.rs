@@ -1,0 +1,197 @@
+//! Why a command could not do its work, how that ends the program, and what to do next.
+
+use std::io;
+use std::path::PathBuf;
+
+use ecs_agent_core::InvocationError;
+use ecs_agent_lab::{LabError, ScenarioError};
+use ecs_agent_store::{LeaseError, OpenError, StoreError};
+
+use crate::config::ConfigurationError;
+use crate::environment::EnvironmentCredentialsError;
+use crate::exit::Exit;
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// The AWS SDK would write signed requests into the log.
+    #[error(
+        "`LOG_SIGNABLE_BODY` is set: with it the AWS SDK logs request bodies, secrets included"
+    )]
+    SignableBodies,
+    /// No event loop.
+    #[error("failed to start the event loop")]
+    Runtime(#[source] io::Error),
+    /// The process could not be closed to others.
+    #[error("failed to protect this process's memory")]
+    Unprotected(#[source] ecs_agent_credentials::HardenError),
+    /// The configuration.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    /// No region is named.
+    #[error(
+        "no region: pass `--region`, set ECS_DEEP_AGENT_REGION, or write `region` into the configuration file"
+    )]
+    NoRegion,
+    /// The keys in the environment.
+    #[error(transparent)]
+    EnvironmentCredentials(#[from] EnvironmentCredentialsError),
+    /// The lab's own keys were refused by this program.
+    #[error("the lab's generated keys cannot be used")]
+    LabCredentials(#[from] ecs_agent_credentials::CredentialInputError),
+    /// The lab gave something that is no identifier.
+    #[error("the lab's account cannot be used")]
+    LabIdentity(#[from] ecs_agent_credentials::IdentityError),
+    /// The directory of threads.
+    #[error("failed to use the data directory `{}`", .path.display())]
+    DataDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The threads.
+    #[error("failed to read or write the threads")]
+    Store(#[from] StoreError),
+    /// The scenario.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// The scenario's file.
+    #[error("failed to read the scenario `{}`", .path.display())]
+    ScenarioFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A lab without an account or a region.
+    #[error("the scenario has no account or region to act in")]
+    EmptyLab,
+    /// The threads' file.
+    #[error(transparent)]
+    OpenStore(#[from] OpenError),
+    /// Another process works on the thread.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// The lab.
+    #[error(transparent)]
+    Lab(#[from] LabError),
+    /// An invocation ended without a result.
+    #[error("the invocation ended without a result")]
+    Invocation(#[from] InvocationError),
+    /// No thread is meant.
+    #[error("no thread matches `{given}`")]
+    NoSuchThread {
+        /// What the person typed.
+        given: String,
+    },
+    /// Several threads are meant.
+    #[error("{count} threads match `{given}`: type more of the id")]
+    SeveralThreads {
+        /// What the person typed.
+        given: String,
+        /// How many match.
+        count: usize,
+    },
+    /// The thread has no report.
+    #[error("thread {thread} has no report yet")]
+    NoReport {
+        /// The thread.
+        thread: String,
+    },
+    /// An answer was given and nothing is asked.
+    #[error("thread {thread} has no open question to answer")]
+    NothingAsked {
+        /// The thread.
+        thread: String,
+    },
+    /// The answer is none of the options.
+    #[error("`{given}` is not one of the options: {options}")]
+    NoSuchOption {
+        /// What the person typed.
+        given: String,
+        /// What they could have typed.
+        options: String,
+    },
+    /// The prompt failed.
+    #[error("failed to ask at the terminal")]
+    Prompt(#[source] dialoguer::Error),
+}
+
+impl CliError {
+    /// How the program ends.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::SignableBodies
+            | Self::NoRegion
+            | Self::DataDirectory { .. }
+            | Self::Scenario(_)
+            | Self::ScenarioFile { .. }
+            | Self::EmptyLab
+            | Self::OpenStore(_)
+            | Self::Lease(_)
+            | Self::SeveralThreads { .. }
+            | Self::NothingAsked { .. }
+            | Self::NoSuchOption { .. } => Exit::Usage,
+            Self::Configuration(ConfigurationError::NoCredentials)
+            | Self::EnvironmentCredentials(_) => Exit::Credentials,
+            Self::Configuration(_) => Exit::Usage,
+            Self::Lab(LabError::Listen { .. } | LabError::Speed(_) | LabError::Scenario(_)) => {
+                Exit::Usage
+            }
+            Self::NoSuchThread { .. } | Self::NoReport { .. } => Exit::NotFound,
+            Self::Runtime(_)
+            | Self::Unprotected(_)
+            | Self::LabCredentials(_)
+            | Self::LabIdentity(_)
+            | Self::Store(_)
+            | Self::Lab(_)
+            | Self::Invocation(_)
+            | Self::Prompt(_) => Exit::Internal,
+        }
+    }
+
+    /// What the person can do now, when the message does not say it already.
+    pub(crate) fn next(&self) -> Option<String> {
+        let next = match self {
+            Self::SignableBodies => "unset LOG_SIGNABLE_BODY",
+            Self::Configuration(ConfigurationError::NoCredentials) => {
+                "pass `--profile NAME`, `--credentials env` for the keys in the environment, or \
+                 `--credentials chain` for the AWS default chain"
+            }
+            Self::DataDirectory { .. } | Self::OpenStore(_) => {
+                "pass `--data-dir DIR` with a directory you can write to"
+            }
+            Self::Scenario(_) | Self::ScenarioFile { .. } => {
+                "`ecs-deep-agent lab --list` names the built-in scenarios"
+            }
+            Self::NoSuchThread { .. } | Self::SeveralThreads { .. } => {
+                "`ecs-deep-agent threads` lists them"
+            }
+            Self::NoReport { thread } => {
+                return Some(format!("`ecs-deep-agent resume {thread}` continues it"));
+            }
+            Self::EnvironmentCredentials(EnvironmentCredentialsError::Missing(_)) => {
+                "export the keys, or pass `--profile NAME`"
+            }
+            Self::Runtime(_)
+            | Self::Unprotected(_)
+            | Self::Configuration(_)
+            | Self::NoRegion
+            | Self::EnvironmentCredentials(_)
+            | Self::LabCredentials(_)
+            | Self::LabIdentity(_)
+            | Self::Store(_)
+            | Self::EmptyLab
+            | Self::Lease(_)
+            | Self::Lab(_)
+            | Self::Invocation(_)
+            | Self::NothingAsked { .. }
+            | Self::NoSuchOption { .. }
+            | Self::Prompt(_) => return None,
+        };
+        Some(next.to_owned())
+    }
+}

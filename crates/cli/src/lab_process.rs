@@ -1,0 +1,80 @@
+//! The fault lab inside this process, and the places in it that invocations act in.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ecs_agent_core::{TokioTimer, VerificationPace};
+use ecs_agent_credentials::{
+    CredentialReference, Endpoints, Region, SecretText, Sources, StaticCredentials,
+};
+use ecs_agent_lab::{ClockMode, LabAccount, LabConfig, LabHandle, LabServer, Scenario};
+
+use crate::error::CliError;
+use crate::workplace::Place;
+
+/// Label of the lab's keys in references.
+const LAB_LABEL: &str = "lab";
+
+/// Reads a scenario: a built-in name, or a path of a YAML file.
+pub(crate) fn scenario(name_or_file: &str) -> Result<Scenario, CliError> {
+    let path = Path::new(name_or_file);
+    let is_file = path
+        .extension()
+        .is_some_and(|end| end == "yaml" || end == "yml");
+    if !is_file {
+        return Ok(Scenario::named(name_or_file)?);
+    }
+    let text = std::fs::read_to_string(path).map_err(|source| CliError::ScenarioFile {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(Scenario::parse(name_or_file, &text)?)
+}
+
+/// Starts the lab on a task of the current runtime.
+pub(crate) async fn start(
+    scenario: Scenario,
+    port: u16,
+    speed: f64,
+) -> Result<LabHandle, CliError> {
+    let config = LabConfig::new(scenario)
+        .listen(SocketAddr::from(([127, 0, 0, 1], port)))
+        .clock(ClockMode::Speed(speed));
+    Ok(LabServer::start(config).await?)
+}
+
+/// An account of the lab as the place of an invocation: its role, assumed with its user's keys.
+pub(crate) fn place(
+    lab: &LabHandle,
+    account: &LabAccount,
+    region: &str,
+    speed: f64,
+) -> Result<Place, CliError> {
+    let region: Region = region.parse()?;
+    let reference = CredentialReference::AssumeRole {
+        role_arn: account.role_arn.parse()?,
+        external_id: Some(account.external_id.clone()),
+        base: Box::new(CredentialReference::Static {
+            label: LAB_LABEL.to_owned(),
+        }),
+    };
+    Ok(Place {
+        endpoints: Endpoints::Override(lab.url().parse()?),
+        region,
+        reference,
+        timer: Arc::new(TokioTimer::scaled(speed)),
+        pace: VerificationPace {
+            interval: Duration::from_secs(20),
+            ..VerificationPace::default()
+        },
+    })
+}
+
+/// The keys of the account's user, which may do nothing but assume the role.
+pub(crate) fn sources(account: &LabAccount) -> Result<Sources, CliError> {
+    let secret = SecretText::from(account.secret_access_key.clone());
+    let keys = StaticCredentials::new(&account.access_key_id, secret, None, None)?;
+    Ok(Sources::builder().with_static(LAB_LABEL, keys).build())
+}

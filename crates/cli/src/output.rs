@@ -1,0 +1,152 @@
+//! Where the program writes: results to standard output, everything else to standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::args::Format;
+use crate::error::CliError;
+use crate::render::{Meaning, Palette, escape_line, terminal_document};
+
+/// Widest that text is laid out for reading.
+const WIDEST: u16 = 110;
+
+/// Standard output and standard error, with the form that was asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    format: Format,
+}
+
+impl Output {
+    pub(crate) const fn new(format: Format) -> Self {
+        Self { format }
+    }
+
+    /// The same with JSON instead, when a command's own flag asks for that.
+    pub(crate) const fn or_json(&self, json: bool) -> Self {
+        Self {
+            format: if json { Format::Json } else { self.format },
+        }
+    }
+
+    pub(crate) const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Whether a person can be asked: they must be able to read the question and to type.
+    pub(crate) fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Writes text to standard output, as it is.
+    pub(crate) fn text(&self, text: &str) {
+        // Whoever closes the pipe has read enough.
+        let mut stdout = io::stdout().lock();
+        let _closed = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush());
+    }
+
+    /// Writes JSON to standard output.
+    pub(crate) fn json(&self, value: &impl Serialize) {
+        let text = serde_json::to_string_pretty(value).unwrap_or_default();
+        // JSON escapes C0 controls; the other active characters are escaped here.
+        self.text(&format!("{}\n", json_safe(&text)));
+    }
+
+    /// Writes a Markdown document to standard output: as it is, or laid out for a terminal.
+    pub(crate) fn document(&self, markdown: &str) {
+        match self.format {
+            Format::Markdown => self.text(&crate::render::escape(markdown)),
+            Format::Terminal => {
+                self.text(&terminal_document(markdown, Palette::of_stdout(), width()));
+            }
+            Format::Json => self.json(&serde_json::json!({ "report": markdown })),
+        }
+    }
+
+    /// Writes one line to standard error, escaped.
+    pub(crate) fn remark(&self, text: &str) {
+        self.remark_as_is(&escape_line(text));
+    }
+
+    /// Writes one line to standard error; the caller has escaped what came from outside.
+    pub(crate) fn remark_as_is(&self, text: &str) {
+        let _closed = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// Writes an error with its causes and what to do next.
+    pub(crate) fn error(&self, error: &CliError) {
+        let palette = Palette::of_stderr();
+        let label = palette.paint(Meaning::Bad, "error:");
+        self.remark_as_is(&format!("{label} {}", escape_line(&chain(error))));
+        if let Some(next) = error.next() {
+            let label = palette.paint(Meaning::Heading, "next:");
+            self.remark_as_is(&format!("{label}  {}", escape_line(&next)));
+        }
+    }
+}
+
+/// An error and its causes, outermost first.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // A wrapper that is transparent says what its cause says.
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// The width that text is laid out for.
+pub(crate) fn width() -> u16 {
+    console::Term::stdout()
+        .size_checked()
+        .map_or(100, |(_, columns)| columns)
+        .min(WIDEST)
+}
+
+fn json_safe(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        let mut bytes = [0; 4];
+        let one = character.encode_utf8(&mut bytes);
+        if matches!(character, '\n') || *escape_line(one) == *one {
+            safe.push(character);
+        } else {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                safe.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_stays_json_and_carries_no_active_character() {
+        let value = serde_json::json!({"log": "a\u{1b}[2J\u{202e}b\u{e0041}\nc"});
+        let text = json_safe(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(!text.contains('\u{202e}') && !text.contains('\u{e0041}'));
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            value
+        );
+    }
+
+    #[test]
+    fn a_chain_names_every_cause_once() {
+        let io = io::Error::other("disk full");
+        let error = CliError::Runtime(io);
+        assert_eq!(chain(&error).matches("disk full").count(), 1);
+    }
+}

@@ -1,0 +1,151 @@
+//! A Markdown report at a terminal: headings, tables, lists, code and diffs, nothing else.
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{ContentArrangement, Table};
+
+use super::escape::escape;
+use super::style::{Meaning, Palette};
+
+/// Renders the document; everything in it is escaped first, since it quotes AWS.
+pub(crate) fn terminal_document(markdown: &str, palette: Palette, width: u16) -> String {
+    let safe = escape(markdown);
+    let mut rendered = String::new();
+    let mut table: Vec<&str> = Vec::new();
+    let mut fence: Option<&str> = None;
+    for line in safe.lines() {
+        if fence.is_none() && line.trim_start().starts_with('|') {
+            table.push(line);
+            continue;
+        }
+        flush(&mut rendered, &mut table, width);
+        if let Some(language) = line.trim_start().strip_prefix("```") {
+            fence = if fence.is_some() {
+                None
+            } else {
+                Some(language.trim())
+            };
+            continue;
+        }
+        rendered.push_str(&match fence {
+            Some(_) => code_line(line, palette),
+            None => prose_line(line, palette),
+        });
+        rendered.push('\n');
+    }
+    flush(&mut rendered, &mut table, width);
+    rendered
+}
+
+fn code_line(line: &str, palette: Palette) -> String {
+    let painted = match line.trim_start().chars().next() {
+        Some('+') => palette.paint(Meaning::Added, line),
+        Some('-') => palette.paint(Meaning::Removed, line),
+        Some(_) | None => line.to_owned(),
+    };
+    format!("    {painted}")
+}
+
+fn prose_line(line: &str, palette: Palette) -> String {
+    let text = line.trim_start_matches('#');
+    if text.len() < line.len() && (text.starts_with(' ') || text.is_empty()) {
+        return palette.paint(Meaning::Heading, without_marks(text.trim()));
+    }
+    let indent = line.len() - line.trim_start().len();
+    let (lead, rest) = line.split_at(indent);
+    match rest.strip_prefix("- ").or_else(|| rest.strip_prefix("* ")) {
+        Some(item) => format!("{lead}• {}", inline(item, palette)),
+        None => format!("{lead}{}", inline(rest, palette)),
+    }
+}
+
+/// `code` becomes a name and **strong** text a heading; a mark without its partner stays.
+fn inline(text: &str, palette: Palette) -> String {
+    let mut rendered = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(['`', '*']) {
+        let (before, marked) = rest.split_at(start);
+        rendered.push_str(before);
+        let (mark, meaning) = if marked.starts_with("**") {
+            ("**", Meaning::Heading)
+        } else {
+            ("`", Meaning::Name)
+        };
+        let body = marked
+            .strip_prefix(mark)
+            .and_then(|after| after.split_once(mark));
+        match body {
+            Some((body, after)) if !body.is_empty() => {
+                rendered.push_str(&palette.paint(meaning, body));
+                rest = after;
+            }
+            Some(_) | None => {
+                let mut characters = marked.chars();
+                rendered.extend(characters.next());
+                rest = characters.as_str();
+            }
+        }
+    }
+    rendered.push_str(rest);
+    rendered
+}
+
+fn without_marks(text: &str) -> String {
+    text.replace("**", "").replace('`', "")
+}
+
+fn flush(rendered: &mut String, lines: &mut Vec<&str>, width: u16) {
+    let mut rows = lines.drain(..).filter(|line| !is_rule(line)).map(cells);
+    let Some(header) = rows.next() else { return };
+    let mut table = Table::new();
+    table
+        .load_style(UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width)
+        .set_header(header);
+    for row in rows {
+        table.add_row(row);
+    }
+    rendered.push_str(&table.to_string());
+    rendered.push('\n');
+}
+
+/// Whether the line only separates a table's header from its rows.
+fn is_rule(line: &&str) -> bool {
+    line.chars()
+        .all(|character| matches!(character, '|' | '-' | ':' | ' '))
+}
+
+fn cells(line: &str) -> Vec<String> {
+    let inner = line.trim().trim_start_matches('|').trim_end_matches('|');
+    inner
+        .replace("\\|", "\u{1}")
+        .split('|')
+        .map(|cell| without_marks(cell.trim()).replace('\u{1}', "|"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPORT: &str = "# Final report\n\nThe service is **healthy**, see `E3`.\n\n\
+        | step | outcome |\n|---|---|\n| 1 | done |\n\n```diff\n- image: api:2\n+ image: api:1\n```\n\
+        - a finding\n* another\nlone ` and ** stay\n";
+
+    #[test]
+    fn a_report_reads_well_without_colours() {
+        insta::assert_snapshot!(terminal_document(REPORT, Palette::Plain, 60));
+    }
+
+    #[test]
+    fn a_report_is_coloured_by_meaning() {
+        let rendered = terminal_document(REPORT, Palette::Colours, 60);
+        insta::assert_snapshot!(rendered.replace('\u{1b}', "ESC"));
+    }
+
+    #[test]
+    fn a_report_cannot_steer_the_terminal() {
+        let rendered = terminal_document("log: \u{1b}]0;owned\u{7}\n", Palette::Plain, 60);
+        assert!(!rendered.contains('\u{1b}') && !rendered.contains('\u{7}'));
+    }
+}

@@ -1,0 +1,166 @@
+//! Everything an invocation of the single-user program is made of, except the credentials.
+
+use std::sync::Arc;
+
+use ecs_agent_core::{
+    InvocationSettings, LogHook, LogMoment, Mode, Permissions, ProgressSink, RunbookModel,
+    ServiceHints, Timer, TokioTimer, VerificationPace,
+};
+use ecs_agent_credentials::{CredentialReference, Endpoints, Region, Sources};
+use ecs_agent_models::Model;
+use ecs_agent_runtime::Budgets;
+use ecs_agent_store::Store;
+
+use crate::args::OutputFlags;
+use crate::config::{Configuration, CredentialChoice, ENVIRONMENT_LABEL, ModelChoice, Setting};
+use crate::environment::{self, Environment};
+use crate::error::CliError;
+use crate::output::Output;
+use crate::person::{Person, Prepared};
+use crate::progress::{Detail, LiveProgress};
+
+/// File of the threads in the data directory.
+const THREADS: &str = "threads.sqlite";
+
+/// Opens the threads of the data directory.
+pub(crate) async fn open_store(configuration: &Configuration) -> Result<Store, CliError> {
+    Ok(Store::open(configuration.data_dir()?.join(THREADS)).await?)
+}
+
+/// Where an invocation acts, and as whom.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) endpoints: Endpoints,
+    pub(crate) region: Region,
+    pub(crate) reference: CredentialReference,
+    pub(crate) timer: Arc<dyn Timer>,
+    pub(crate) pace: VerificationPace,
+}
+
+impl Place {
+    /// The place that the configuration names.
+    pub(crate) fn configured(configuration: &Configuration) -> Result<Self, CliError> {
+        let region = configuration.region.as_ref().ok_or(CliError::NoRegion)?;
+        Ok(Self {
+            endpoints: configuration.endpoints(),
+            region: region.value.clone(),
+            reference: configuration.reference()?,
+            timer: Arc::new(TokioTimer::real()),
+            pace: VerificationPace::default(),
+        })
+    }
+}
+
+/// The settings of one thread's invocations.
+pub(crate) fn settings(
+    configuration: &Configuration,
+    place: Place,
+    store: Store,
+    mode: Mode,
+    flags: &OutputFlags,
+    output: &Output,
+) -> InvocationSettings {
+    let registry = configuration
+        .services
+        .iter()
+        .map(|entry| entry.registered(&place.reference))
+        .collect();
+    InvocationSettings {
+        model: model(configuration.model.value),
+        store,
+        endpoints: place.endpoints,
+        region: Some(place.region),
+        reference: place.reference,
+        hints: ServiceHints {
+            cluster: value(&configuration.cluster),
+            service: value(&configuration.service),
+            organization: value(&configuration.organization),
+            environment: value(&configuration.environment),
+        },
+        permissions: Permissions {
+            allow_write: configuration.allow_write.value,
+            allow_sensitive_data: configuration.allow_sensitive_data.value,
+        },
+        budgets: Budgets {
+            max_steps: configuration.max_steps.value,
+            max_seconds: configuration.timeout.value.duration().as_secs(),
+            ..Budgets::default()
+        },
+        pace: place.pace,
+        timer: place.timer,
+        progress: progress(flags, output),
+        log_hook: flags.kill_after_event.map(crash_drill),
+        registry,
+        mode,
+    }
+}
+
+/// Who answers this command's questions.
+pub(crate) fn person(
+    flags: &OutputFlags,
+    prepared: Option<Prepared>,
+    environment: &Environment,
+    output: &Output,
+) -> Person {
+    Person {
+        name: environment
+            .user
+            .clone()
+            .unwrap_or_else(|| "local".to_owned()),
+        approves: flags.yes,
+        quiet: flags.quiet,
+        prepared,
+        output: output.clone(),
+    }
+}
+
+/// The sources that the configuration allows, with the keys read anew.
+pub(crate) fn sources(configuration: &Configuration) -> Result<Sources, CliError> {
+    let builder = Sources::builder();
+    Ok(match configuration
+        .credentials
+        .as_ref()
+        .map(|chosen| &chosen.value)
+    {
+        Some(CredentialChoice::Environment) => {
+            builder.with_static(ENVIRONMENT_LABEL, environment::static_credentials()?)
+        }
+        Some(CredentialChoice::Profile(_) | CredentialChoice::Chain) => {
+            builder.with_profile_chain()
+        }
+        None => builder,
+    }
+    .build())
+}
+
+/// Progress as the flags want it.
+pub(crate) fn progress(flags: &OutputFlags, output: &Output) -> Arc<dyn ProgressSink> {
+    let detail = match (flags.quiet, flags.verbose) {
+        (true, _) => Detail::Nothing,
+        (false, 0) => Detail::Steps,
+        (false, _) => Detail::Everything,
+    };
+    Arc::new(LiveProgress::new(detail, output))
+}
+
+fn model(choice: ModelChoice) -> Arc<dyn Model> {
+    match choice {
+        ModelChoice::Runbook => Arc::new(RunbookModel),
+    }
+}
+
+fn value(setting: &Option<Setting<String>>) -> Option<String> {
+    setting.as_ref().map(|setting| setting.value.clone())
+}
+
+/// Dies at once, as a machine that loses its power does, when that event is durable.
+fn crash_drill(after: u64) -> LogHook {
+    Arc::new(move |moment| {
+        if moment == LogMoment::Appended(after) {
+            let _unreachable = rustix::process::kill_process(
+                rustix::process::getpid(),
+                rustix::process::Signal::KILL,
+            );
+        }
+    })
+}

@@ -1,0 +1,3 @@
+//! The shipped program, as a person runs it.
+
+mod suite;
