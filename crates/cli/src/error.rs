@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ecs_agent_core::InvocationError;
 use ecs_agent_lab::{LabError, ScenarioError};
-use ecs_agent_store::{LeaseError, OpenError, StoreError};
+use ecs_agent_store::{OpenError, StoreError};
 
 use crate::config::ConfigurationError;
 use crate::environment::EnvironmentCredentialsError;
@@ -72,9 +72,6 @@ pub(crate) enum CliError {
     /// The threads' file.
     #[error(transparent)]
     OpenStore(#[from] OpenError),
-    /// Another process works on the thread.
-    #[error(transparent)]
-    Lease(#[from] LeaseError),
     /// The lab.
     #[error(transparent)]
     Lab(#[from] LabError),
@@ -131,7 +128,6 @@ impl CliError {
             | Self::ScenarioFile { .. }
             | Self::EmptyLab
             | Self::OpenStore(_)
-            | Self::Lease(_)
             | Self::SeveralThreads { .. }
             | Self::NothingAsked { .. }
             | Self::NoSuchOption { .. } => Exit::Usage,
@@ -185,7 +181,6 @@ impl CliError {
             | Self::LabIdentity(_)
             | Self::Store(_)
             | Self::EmptyLab
-            | Self::Lease(_)
             | Self::Lab(_)
             | Self::Invocation(_)
             | Self::NothingAsked { .. }

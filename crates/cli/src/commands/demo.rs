@@ -1,6 +1,6 @@
 //! `demo`: a service is broken in the lab, and everything the agent can do is done for real.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ecs_agent_core::{Input, Mode};
 use ecs_agent_lab::LabHandle;
@@ -73,6 +73,9 @@ pub(super) async fn run(
     Ok(outcome.exit)
 }
 
+/// Time that passes in the lab before it is asked whether the service is well.
+const SETTLING: Duration = Duration::from_secs(300);
+
 /// A database of its own that is gone afterwards, unless a directory was asked for.
 async fn store(bench: &Workbench<'_>) -> Result<(Store, Option<tempfile::TempDir>), CliError> {
     let asked = bench
@@ -114,6 +117,8 @@ fn conclude(bench: &Workbench<'_>, lab: &LabHandle, started: Instant) {
         return;
     }
     let palette = Palette::of_stderr();
+    // The lab calls a service well only when none of its tasks has failed for a while.
+    lab.advance(SETTLING);
     let health = lab.health();
     let (meaning, service) = match health.healthy {
         true => (Meaning::Good, "the service is healthy".to_owned()),
@@ -130,7 +135,7 @@ fn conclude(bench: &Workbench<'_>, lab: &LabHandle, started: Instant) {
     let writes = requests.iter().filter(|request| request.mutating).count();
     let said = palette.paint(meaning, escape_line(&service));
     bench.output.remark_as_is(&format!(
-        "the lab says: {said}, {}; {} requests, {writes} of them writes; {:.1}s",
+        "five minutes later the lab says: {said}, {}; {} requests, {writes} of them writes; {:.1}s",
         escape_line(&others),
         requests.len(),
         started.elapsed().as_secs_f64(),

@@ -1,11 +1,9 @@
 //! `run` and `diagnose`: a person's words to a result.
 
-use std::time::Duration;
-
 use chrono::Utc;
 use ecs_agent_core::{Input, InvocationSettings, Mode};
-use ecs_agent_runtime::{RunId, ThreadId};
-use ecs_agent_store::{RunOwner, Seq, Store, TenantScope};
+use ecs_agent_runtime::ThreadId;
+use ecs_agent_store::{Seq, Store, TenantScope};
 use uuid::Uuid;
 
 use super::Workbench;
@@ -18,9 +16,6 @@ use crate::output::Output;
 use crate::person::{Person, Prepared, options};
 use crate::render::{Meaning, Outcome, Palette, escape_line};
 use crate::workplace::{self, Place};
-
-/// Longest time that one command works on a thread.
-const LEASE: Duration = Duration::from_secs(24 * 3600);
 
 /// Starts a thread with the person's words.
 pub(super) async fn run(
@@ -101,12 +96,6 @@ pub(super) async fn hold(
     let interrupts = Interrupts::listen(output);
     let store = settings.store.clone();
     let tenant = TenantScope::local();
-    let owner = RunOwner::this_process(RunId::new(Uuid::now_v7()));
-    // Held for the whole conversation, a person's thinking included; the lease of a process that
-    // died is taken over at once.
-    let lease = store
-        .acquire_run(&tenant, thread, &owner, Utc::now(), LEASE)
-        .await?;
     let conversation = Conversation {
         settings,
         sources,
@@ -114,9 +103,7 @@ pub(super) async fn hold(
         interrupts: &interrupts,
         thread,
     };
-    let held = conversation.hold(first).await;
-    store.release_run(&tenant, lease).await?;
-    let result = held?;
+    let result = conversation.hold(first).await?;
     for (path, text) in &result.files {
         let kind = path.trim_start_matches('/').trim_end_matches(".md");
         store
