@@ -9,7 +9,7 @@ from collections import Counter
 from program import KILLED, OK, at, keys_of, lab_of, run
 
 WORDS = "my api service keeps restarting"
-SPEED = 600
+SPEED = 60
 
 
 def writes(lab):
@@ -27,7 +27,7 @@ def healthy(lab):
 
 def repair(lab, home, *more, command=("run", WORDS)):
     account = lab["accounts"][0]
-    return run(*command, "--yes", "--format", "json", *at(lab["url"], account), *more,
+    return run(*command, "--yes", "--format", "json", "--world-speed", SPEED, *at(lab["url"], account), *more,
                home=home, timeout=300, **keys_of(account))
 
 

@@ -170,6 +170,9 @@ pub(crate) struct OutputFlags {
     /// Say more: every tool call; given twice, the program's own log too.
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// How many times faster than ours time passes at the endpoint; for a lab that was sped up.
+    #[arg(long, global = true, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed, hide = true)]
+    pub(crate) world_speed: f64,
     /// Crash drill: end this process with SIGKILL once event N of the thread is durable.
     #[arg(long, global = true, value_name = "N", hide = true)]
     pub(crate) kill_after_event: Option<u64>,

@@ -39,13 +39,16 @@ pub(crate) struct Place {
 
 impl Place {
     /// The place that the configuration names.
-    pub(crate) fn configured(configuration: &Configuration) -> Result<Self, CliError> {
+    pub(crate) fn configured(
+        configuration: &Configuration,
+        flags: &OutputFlags,
+    ) -> Result<Self, CliError> {
         let region = configuration.region.as_ref().ok_or(CliError::NoRegion)?;
         Ok(Self {
             endpoints: configuration.endpoints(),
             region: region.value.clone(),
             reference: configuration.reference()?,
-            timer: Arc::new(TokioTimer::real()),
+            timer: Arc::new(TokioTimer::scaled(flags.world_speed)),
             pace: VerificationPace::default(),
         })
     }

@@ -199,7 +199,7 @@ async fn diagnose(
 /// Gives every request to the invocation whose session signed it, and looks for what does not fit.
 ///
 /// The role session is named after the invocation, and account and region are the user's. A request
-/// is crossed when these disagree; requests are also counted on both sides, so none can hide.
+/// is crossed when these disagree, or when it belongs to no invocation at all.
 fn summarise(ended: &[Ended], requests: &[RequestRecord]) -> Summary {
     let owners = Owners::of(ended);
     let mut own: BTreeMap<usize, usize> = BTreeMap::new();
@@ -230,8 +230,7 @@ fn summarise(ended: &[Ended], requests: &[RequestRecord]) -> Summary {
                     region: user.region.clone(),
                     calls: result.calls,
                     requests: seen,
-                    crossed: crossed.get(&place).copied().unwrap_or_default()
-                        + result.calls.abs_diff(seen),
+                    crossed: crossed.get(&place).copied().unwrap_or_default(),
                     context_cleared: result.context_cleared,
                 }
             },

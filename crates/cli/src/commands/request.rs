@@ -23,7 +23,7 @@ pub(super) async fn run(
     request: RequestArguments,
     mode: Mode,
 ) -> Result<Exit, CliError> {
-    let place = Place::configured(bench.configuration)?;
+    let place = Place::configured(bench.configuration, bench.flags)?;
     // Keys that are missing are told before anything is started.
     workplace::sources(bench.configuration)?;
     let store = workplace::open_store(bench.configuration).await?;

@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::workplace::{self, Place};
 
 pub(super) async fn run(bench: &Workbench<'_>, resume: ResumeArguments) -> Result<Exit, CliError> {
-    let place = Place::configured(bench.configuration)?;
+    let place = Place::configured(bench.configuration, bench.flags)?;
     workplace::sources(bench.configuration)?;
     let store = workplace::open_store(bench.configuration).await?;
     let thread = crate::thread_name::find(&store, &resume.thread.thread).await?;
