@@ -21,6 +21,9 @@ def writes(lab):
 
 
 def healthy(lab):
+    """The lab's own word, once the tasks that failed before the repair are some minutes past."""
+    advance = urllib.request.Request(lab["url"] + "/lab/clock/advance?seconds=300", method="POST")
+    urllib.request.urlopen(advance).close()
     with urllib.request.urlopen(lab["url"] + "/lab/health") as answer:
         return json.load(answer)
 
