@@ -9,7 +9,7 @@ from collections import Counter
 from program import KILLED, OK, at, keys_of, lab_of, run
 
 WORDS = "my api service keeps restarting"
-SPEED = 60
+SPEED = 20
 
 
 def writes(lab):
