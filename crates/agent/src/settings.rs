@@ -36,13 +36,19 @@ pub struct Permissions {
 pub struct VerificationPace {
     /// Time between two observations.
     pub interval: Duration,
+    /// How long a service has to stay healthy, without a failing task, to count as repaired.
+    pub settle: Duration,
     /// Time after which an undecided service counts as not repaired.
     pub timeout: Duration,
 }
 
 impl Default for VerificationPace {
     fn default() -> Self {
-        Self { interval: Duration::from_secs(15), timeout: Duration::from_secs(900) }
+        Self {
+            interval: Duration::from_secs(15),
+            settle: Duration::from_secs(180),
+            timeout: Duration::from_secs(1_200),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `verify_service`: watches until the service is healthy, worse, or time is up.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use ecs_agent_ecs::{
     Baseline, Observation, StepOutcome, Verification, VerificationState, judge,
 };
@@ -12,6 +12,7 @@ use super::execute::done;
 use super::observe::observe_now;
 use super::{NoArguments, Tool, ToolInput, ToolReply, spec_of};
 use crate::session::{Session, SessionError, stored, values};
+use crate::settings::VerificationPace;
 
 /// Watches the service.
 pub(crate) struct VerifyService;
@@ -48,23 +49,45 @@ async fn watch(session: &Session, input: &ToolInput) -> Result<ToolOutcome, Sess
     session.note("verification-specialist", &format!("watching {target}"));
 
     let pace = session.settings.pace;
-    let mut first_seen = None;
+    let mut watch = Watch::default();
     loop {
         let observation = observe_now(session, input).await?;
         let judged = judge(&baseline, &observation);
-        let since = *first_seen.get_or_insert(observation.observed_at);
-        let watched = observation.observed_at.signed_duration_since(since);
-        let waited_enough = TimeDelta::from_std(pace.timeout).is_ok_and(|limit| watched >= limit);
         session.note("verification-specialist", &summary(&judged));
-        match judged.state {
-            VerificationState::Healthy | VerificationState::Worse => {
-                return Ok(conclude(input, &judged, &observation));
-            }
-            VerificationState::Progressing | VerificationState::Unchanged if waited_enough => {
-                return Ok(conclude(input, &judged, &observation));
+        if watch.is_decided(&pace, judged.state, observation.observed_at) {
+            return Ok(conclude(input, &judged, &observation));
+        }
+        session.settings.timer.sleep(pace.interval).await;
+    }
+}
+
+/// What earlier looks of one watch said, by AWS's clock.
+#[derive(Debug, Default)]
+struct Watch {
+    began_at: Option<DateTime<Utc>>,
+    healthy_since: Option<DateTime<Utc>>,
+}
+
+impl Watch {
+    /// Whether nothing is to be learnt from another look.
+    fn is_decided(
+        &mut self,
+        pace: &VerificationPace,
+        state: VerificationState,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let lasted = |since: DateTime<Utc>, limit| {
+            TimeDelta::from_std(limit).is_ok_and(|limit| now.signed_duration_since(since) >= limit)
+        };
+        let timed_out = lasted(*self.began_at.get_or_insert(now), pace.timeout);
+        match state {
+            VerificationState::Worse => true,
+            VerificationState::Healthy => {
+                lasted(*self.healthy_since.get_or_insert(now), pace.settle)
             }
             VerificationState::Progressing | VerificationState::Unchanged => {
-                session.settings.timer.sleep(pace.interval).await;
+                self.healthy_since = None;
+                timed_out
             }
         }
     }
@@ -83,4 +106,42 @@ fn conclude(input: &ToolInput, judged: &Verification, seen: &Observation) -> Too
     )
     .with_value(values::VERIFICATION, json!(judged))
     .with_value(values::LAST_OBSERVATION, json!(seen))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const PACE: VerificationPace = VerificationPace {
+        interval: Duration::from_secs(15),
+        settle: Duration::from_secs(60),
+        timeout: Duration::from_secs(300),
+    };
+
+    /// Looks every 30 seconds; says at which second the watch is decided.
+    fn decided_at(states: &[VerificationState]) -> Option<usize> {
+        let mut watch = Watch::default();
+        states.iter().enumerate().find_map(|(index, state)| {
+            let second = index * 30;
+            let now = DateTime::from_timestamp(i64::try_from(second).unwrap(), 0).unwrap();
+            watch.is_decided(&PACE, *state, now).then_some(second)
+        })
+    }
+
+    #[test]
+    fn healthy_counts_only_when_it_lasts() {
+        use VerificationState::{Healthy, Progressing};
+        assert_eq!(decided_at(&[Healthy, Healthy, Healthy]), Some(60));
+        assert_eq!(decided_at(&[Healthy, Progressing, Healthy, Healthy]), None);
+        assert_eq!(decided_at(&[Healthy, Progressing, Healthy, Healthy, Healthy]), Some(120));
+    }
+
+    #[test]
+    fn worse_is_decided_at_once_and_undecided_by_time() {
+        use VerificationState::{Unchanged, Worse};
+        assert_eq!(decided_at(&[Worse]), Some(0));
+        assert_eq!(decided_at(&[Unchanged; 20]), Some(300));
+    }
 }

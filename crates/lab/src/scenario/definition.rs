@@ -181,6 +181,9 @@ pub struct Truth {
     pub causes: Vec<String>,
     /// Whether operations on AWS alone can make it healthy.
     pub repairable: bool,
+    /// Whether all of those are a person's: permissions, routes, contents of secrets.
+    #[serde(default)]
+    pub needs_person: bool,
     /// Services that share the target's name: the right thing to do is to ask.
     #[serde(default)]
     pub ambiguous: bool,

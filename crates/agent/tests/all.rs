@@ -1,0 +1,3 @@
+//! The agent against the fault lab, over the wire.
+
+mod suite;

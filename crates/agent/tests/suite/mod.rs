@@ -1,0 +1,4 @@
+mod crashes;
+mod errors;
+mod scenarios;
+mod support;
