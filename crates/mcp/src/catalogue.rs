@@ -26,8 +26,13 @@ pub(crate) enum ToolName {
 }
 
 impl ToolName {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Find, Self::Diagnose, Self::Threads, Self::Report, Self::Plan];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Find,
+        Self::Diagnose,
+        Self::Threads,
+        Self::Report,
+        Self::Plan,
+    ];
 
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

@@ -17,7 +17,9 @@ impl Readable for FindResponse {
     fn text(&self) -> String {
         let mut text = match self.matched {
             Match::One => "One service matches:\n".to_owned(),
-            Match::Several => "Several services match; ask the person which one is meant:\n".to_owned(),
+            Match::Several => {
+                "Several services match; ask the person which one is meant:\n".to_owned()
+            }
             Match::None => format!(
                 "No service matches. Searched: {}",
                 self.searched.as_deref().unwrap_or("nothing")
@@ -25,7 +27,13 @@ impl Readable for FindResponse {
         };
         for service in &self.services {
             let reasons = service.reasons.join("; ");
-            line(&mut text, format_args!("- {} in cluster {} ({reasons})", service.service, service.cluster));
+            line(
+                &mut text,
+                format_args!(
+                    "- {} in cluster {} ({reasons})",
+                    service.service, service.cluster
+                ),
+            );
         }
         text
     }
@@ -42,11 +50,17 @@ impl Readable for DiagnoseResponse {
             DiagnosisStatus::Question => String::new(),
         };
         if let Some(question) = &self.question {
-            line(&mut text, format_args!("Question for the person: {}", question.question));
+            line(
+                &mut text,
+                format_args!("Question for the person: {}", question.question),
+            );
             for option in &question.options {
                 line(&mut text, format_args!("- {}", option.label));
             }
-            line(&mut text, format_args!("Call again with `cluster` and `service` once they chose."));
+            line(
+                &mut text,
+                format_args!("Call again with `cluster` and `service` once they chose."),
+            );
         }
         if let Some(report) = &self.report {
             line(&mut text, format_args!("\n{report}"));
@@ -65,7 +79,10 @@ impl Readable for ThreadsResponse {
         for thread in &self.threads {
             line(
                 &mut text,
-                format_args!("- {} [{}] {} ({})", thread.thread, thread.status, thread.title, thread.updated_at),
+                format_args!(
+                    "- {} [{}] {} ({})",
+                    thread.thread, thread.status, thread.title, thread.updated_at
+                ),
             );
         }
         text
@@ -80,7 +97,10 @@ impl Readable for ReportResponse {
 
 impl Readable for PlanResponse {
     fn text(&self) -> String {
-        let plan = self.document.as_deref().unwrap_or("This thread has no plan.");
+        let plan = self
+            .document
+            .as_deref()
+            .unwrap_or("This thread has no plan.");
         if self.awaiting_approval {
             format!(
                 "{plan}\n\nThis plan waits for a person's approval: `ecs-deep-agent resume {}`.",

@@ -35,7 +35,10 @@ impl std::fmt::Debug for ToolServer {
 impl ToolServer {
     /// Offers what `backend` does.
     pub fn new(backend: Arc<dyn Backend>) -> Self {
-        Self { backend, calls: TaskTracker::new() }
+        Self {
+            backend,
+            calls: TaskTracker::new(),
+        }
     }
 
     /// The calls in flight.
@@ -92,7 +95,9 @@ impl ServerHandler for ToolServer {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(ToolName::ALL.into_iter().map(ToolName::tool).collect()))
+        Ok(ListToolsResult::with_all_items(
+            ToolName::ALL.into_iter().map(ToolName::tool).collect(),
+        ))
     }
 
     async fn call_tool(
@@ -103,7 +108,10 @@ impl ServerHandler for ToolServer {
         let Some(tool) = ToolName::parse(&request.name) else {
             let names: Vec<&str> = ToolName::ALL.into_iter().map(ToolName::as_str).collect();
             return Err(ErrorData::invalid_params(
-                format!("there is no tool of that name; there are {}", names.join(", ")),
+                format!(
+                    "there is no tool of that name; there are {}",
+                    names.join(", ")
+                ),
                 None,
             ));
         };
@@ -124,9 +132,12 @@ fn parse<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, BackendError> 
 
 fn thread(arguments: JsonObject) -> Result<ThreadId, BackendError> {
     let params: ThreadParams = parse(arguments)?;
-    params.thread.parse().map_err(|error: ecs_agent_runtime::ParseIdError| {
-        BackendError::new(format!("{error}; list_threads shows the ids there are"))
-    })
+    params
+        .thread
+        .parse()
+        .map_err(|error: ecs_agent_runtime::ParseIdError| {
+            BackendError::new(format!("{error}; list_threads shows the ids there are"))
+        })
 }
 
 /// The same result twice: readable text for a model, structure for a program.
@@ -141,7 +152,9 @@ fn result<T: Serialize + Readable>(outcome: Result<T, BackendError>) -> CallTool
             result.structured_content = Some(value);
             result
         }
-        Err(error) => refused(&BackendError::new(format!("the result cannot be written: {error}"))),
+        Err(error) => refused(&BackendError::new(format!(
+            "the result cannot be written: {error}"
+        ))),
     }
 }
 

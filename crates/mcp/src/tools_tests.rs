@@ -60,8 +60,15 @@ impl Backend for Fake {
         })
     }
 
-    fn threads(&self, _params: ThreadsParams) -> BoxFuture<'_, Result<ThreadsResponse, BackendError>> {
-        Box::pin(async { Ok(ThreadsResponse { threads: Vec::new() }) })
+    fn threads(
+        &self,
+        _params: ThreadsParams,
+    ) -> BoxFuture<'_, Result<ThreadsResponse, BackendError>> {
+        Box::pin(async {
+            Ok(ThreadsResponse {
+                threads: Vec::new(),
+            })
+        })
     }
 
     fn report(&self, thread: ThreadId) -> BoxFuture<'_, Result<ReportResponse, BackendError>> {
@@ -88,17 +95,26 @@ struct Client {
 
 impl Client {
     async fn send(&mut self, message: &Value) {
-        self.input.write_all(format!("{message}\n").as_bytes()).await.unwrap();
+        self.input
+            .write_all(format!("{message}\n").as_bytes())
+            .await
+            .unwrap();
     }
 
     async fn ask(&mut self, id: u32, method: &str, params: Value) -> Value {
-        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await;
+        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
+            .await;
         self.answer(id).await
     }
 
     async fn answer(&mut self, id: u32) -> Value {
         loop {
-            let line = self.output.next_line().await.unwrap().expect("the server is there");
+            let line = self
+                .output
+                .next_line()
+                .await
+                .unwrap()
+                .expect("the server is there");
             let message: Value = serde_json::from_str(&line).unwrap();
             if message["id"] == id {
                 return message;
@@ -107,7 +123,9 @@ impl Client {
     }
 }
 
-async fn session(backend: Arc<Fake>) -> (Client, tokio::task::JoinHandle<Result<(), crate::McpError>>) {
+async fn session(
+    backend: Arc<Fake>,
+) -> (Client, tokio::task::JoinHandle<Result<(), crate::McpError>>) {
     let (input, server_input) = tokio::io::duplex(64 * 1024);
     let (server_output, output) = tokio::io::duplex(64 * 1024);
     let serving = tokio::spawn(crate::serve(
@@ -116,7 +134,10 @@ async fn session(backend: Arc<Fake>) -> (Client, tokio::task::JoinHandle<Result<
         server_output,
         CancellationToken::new(),
     ));
-    let mut client = Client { input, output: BufReader::new(output).lines() };
+    let mut client = Client {
+        input,
+        output: BufReader::new(output).lines(),
+    };
     let begun = client
         .ask(
             0,
@@ -129,12 +150,20 @@ async fn session(backend: Arc<Fake>) -> (Client, tokio::task::JoinHandle<Result<
         )
         .await;
     assert_eq!(begun["result"]["serverInfo"]["name"], "ecs-deep-agent");
-    client.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
+    client
+        .send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}))
+        .await;
     (client, serving)
 }
 
 async fn call(client: &mut Client, id: u32, tool: &str, arguments: Value) -> Value {
-    let answer = client.ask(id, "tools/call", json!({"name": tool, "arguments": arguments})).await;
+    let answer = client
+        .ask(
+            id,
+            "tools/call",
+            json!({"name": tool, "arguments": arguments}),
+        )
+        .await;
     answer["result"].clone()
 }
 
@@ -143,10 +172,19 @@ async fn every_tool_says_that_it_reads_and_what_it_returns() {
     let (mut client, _serving) = session(Arc::default()).await;
     let listed = client.ask(1, "tools/list", json!({})).await;
     let tools = listed["result"]["tools"].as_array().unwrap();
-    let names: Vec<&str> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> = tools
+        .iter()
+        .map(|tool| tool["name"].as_str().unwrap())
+        .collect();
     assert_eq!(
         names,
-        ["find_ecs_service", "diagnose_ecs_service", "list_threads", "get_report", "get_plan"]
+        [
+            "find_ecs_service",
+            "diagnose_ecs_service",
+            "list_threads",
+            "get_report",
+            "get_plan"
+        ]
     );
     for tool in tools {
         assert_eq!(tool["annotations"]["readOnlyHint"], true, "{tool}");
@@ -159,17 +197,44 @@ async fn every_tool_says_that_it_reads_and_what_it_returns() {
 #[tokio::test]
 async fn a_result_is_text_and_structure() {
     let (mut client, _serving) = session(Arc::default()).await;
-    let found = call(&mut client, 1, "find_ecs_service", json!({"query": "api", "cluster": "shop"})).await;
+    let found = call(
+        &mut client,
+        1,
+        "find_ecs_service",
+        json!({"query": "api", "cluster": "shop"}),
+    )
+    .await;
     assert_eq!(found["isError"], false);
     assert_eq!(found["structuredContent"]["services"][0]["cluster"], "shop");
     assert_eq!(found["structuredContent"]["match"], "one");
-    assert!(found["content"][0]["text"].as_str().unwrap().contains("api in cluster shop"));
-    let diagnosed = call(&mut client, 2, "diagnose_ecs_service", json!({"text": "api is down"})).await;
+    assert!(
+        found["content"][0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("api in cluster shop")
+    );
+    let diagnosed = call(
+        &mut client,
+        2,
+        "diagnose_ecs_service",
+        json!({"text": "api is down"}),
+    )
+    .await;
     assert_eq!(diagnosed["structuredContent"]["thread"], THREAD);
-    assert!(diagnosed["content"][0]["text"].as_str().unwrap().contains("# Report"));
+    assert!(
+        diagnosed["content"][0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("# Report")
+    );
     let plan = call(&mut client, 3, "get_plan", json!({"thread": THREAD})).await;
     assert_eq!(plan["structuredContent"]["awaiting_approval"], true);
-    assert!(plan["content"][0]["text"].as_str().unwrap().contains("ecs-deep-agent resume"));
+    assert!(
+        plan["content"][0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("ecs-deep-agent resume")
+    );
 }
 
 #[tokio::test]
@@ -177,14 +242,24 @@ async fn what_goes_wrong_is_the_tools_error() {
     let (mut client, _serving) = session(Arc::default()).await;
     let cases = [
         ("find_ecs_service", json!({}), "query"),
-        ("find_ecs_service", json!({"query": "x", "approve": true}), "approve"),
+        (
+            "find_ecs_service",
+            json!({"query": "x", "approve": true}),
+            "approve",
+        ),
         ("get_report", json!({"thread": "nonsense"}), "list_threads"),
         ("get_report", json!({"thread": THREAD}), "not found"),
     ];
     for (id, (tool, arguments, word)) in (1..).zip(cases) {
         let answer = call(&mut client, id, tool, arguments).await;
         assert_eq!(answer["isError"], true, "{answer}");
-        assert!(answer["content"][0]["text"].as_str().unwrap().contains(word), "{answer}");
+        assert!(
+            answer["content"][0]["text"]
+                .as_str()
+                .unwrap()
+                .contains(word),
+            "{answer}"
+        );
     }
 }
 
@@ -192,7 +267,9 @@ async fn what_goes_wrong_is_the_tools_error() {
 async fn no_tool_approves_or_executes() {
     let (mut client, _serving) = session(Arc::default()).await;
     for (id, tool) in (1..).zip(["approve", "execute_repair", "execute_operation", "resume"]) {
-        let answer = client.ask(id, "tools/call", json!({"name": tool, "arguments": {}})).await;
+        let answer = client
+            .ask(id, "tools/call", json!({"name": tool, "arguments": {}}))
+            .await;
         assert_eq!(answer["error"]["code"], -32602, "{answer}");
     }
 }
@@ -202,9 +279,15 @@ async fn a_cancelled_call_reaches_the_backend_and_the_rest_goes_on() {
     let backend = Arc::new(Fake::default());
     let (mut client, serving) = session(backend.clone()).await;
     let waiting = json!({"name": "diagnose_ecs_service", "arguments": {"text": "wait"}});
-    client.send(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": waiting})).await;
+    client
+        .send(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": waiting}))
+        .await;
     let ping = client.ask(2, "ping", json!({})).await;
-    assert_eq!(ping["result"], json!({}), "a call in flight does not block others");
+    assert_eq!(
+        ping["result"],
+        json!({}),
+        "a call in flight does not block others"
+    );
     client
         .send(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}))
         .await;
@@ -221,7 +304,9 @@ async fn a_client_that_leaves_ends_its_calls() {
     let backend = Arc::new(Fake::default());
     let (mut client, serving) = session(backend.clone()).await;
     let waiting = json!({"name": "diagnose_ecs_service", "arguments": {"text": "wait"}});
-    client.send(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": waiting})).await;
+    client
+        .send(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": waiting}))
+        .await;
     client.ask(2, "ping", json!({})).await;
     drop(client);
     serving.await.unwrap().unwrap();

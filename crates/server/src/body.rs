@@ -1,9 +1,8 @@
 //! Request bodies and path ids, with errors that say what is wrong.
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use ecs_agent_runtime::{RunId, ThreadId};
 use serde::de::DeserializeOwned;
 
@@ -35,13 +34,12 @@ impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {
             ));
         }
         let limit = app.limits().body_bytes;
-        let bytes = Bytes::from_request(request, app).await.map_err(|error| match error {
-            BytesRejection::FailedToBufferBody(error)
-                if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE =>
-            {
+        let bytes = Bytes::from_request(request, app).await.map_err(|error| {
+            if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
                 ApiError::TooLarge { limit }
+            } else {
+                ApiError::Invalid("the body could not be read".to_owned())
             }
-            _ => ApiError::Invalid("the body could not be read".to_owned()),
         })?;
         serde_json::from_slice(&bytes)
             .map(Self)
@@ -51,10 +49,12 @@ impl<T: DeserializeOwned> FromRequest<App> for JsonBody<T> {
 
 /// A thread's id from a path.
 pub(crate) fn thread_id(text: &str) -> Result<ThreadId, ApiError> {
-    text.parse().map_err(|_| ApiError::Invalid("the thread id must be a UUID".to_owned()))
+    text.parse()
+        .map_err(|_| ApiError::Invalid("the thread id must be a UUID".to_owned()))
 }
 
 /// A run's id from a path.
 pub(crate) fn run_id(text: &str) -> Result<RunId, ApiError> {
-    text.parse().map_err(|_| ApiError::Invalid("the run id must be a UUID".to_owned()))
+    text.parse()
+        .map_err(|_| ApiError::Invalid("the run id must be a UUID".to_owned()))
 }

@@ -91,7 +91,13 @@ fn same_work(a: &[Value], b: &[Value]) -> bool {
         let field = |task: &Value, key| task.get(key).cloned().unwrap_or_default();
         tasks
             .iter()
-            .map(|task| (field(task, "name"), field(task, "interrupts"), field(task, "error")))
+            .map(|task| {
+                (
+                    field(task, "name"),
+                    field(task, "interrupts"),
+                    field(task, "error"),
+                )
+            })
             .collect()
     };
     work(a) == work(b)

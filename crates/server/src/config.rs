@@ -42,7 +42,12 @@ impl ServerConfig {
     /// A server of these threads, with the default limits and no foreign origin.
     #[must_use]
     pub fn new(listen: SocketAddr, store: Store) -> Self {
-        Self { listen, store, allowed_origins: Vec::new(), limits: Limits::default() }
+        Self {
+            listen,
+            store,
+            allowed_origins: Vec::new(),
+            limits: Limits::default(),
+        }
     }
 }
 

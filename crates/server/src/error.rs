@@ -65,15 +65,19 @@ impl IntoResponse for ApiError {
         if status.is_server_error() {
             tracing::error!(error = &self as &dyn std::error::Error, "a request failed");
         }
-        let detail = match &self {
+        let detail = if let Self::Store(StoreError::ThreadNotFound(_)) = &self {
             // The same bytes as for any other thread that is not there.
-            Self::Store(StoreError::ThreadNotFound(_)) => THREAD_NOT_FOUND.to_string(),
-            Self::Store(StoreError::ThreadExists(_)) => "Thread already exists".to_owned(),
-            _ => self.to_string(),
+            THREAD_NOT_FOUND.to_string()
+        } else if let Self::Store(StoreError::ThreadExists(_)) = &self {
+            "Thread already exists".to_owned()
+        } else {
+            self.to_string()
         };
         let mut response = (status, Json(json!({ "detail": detail }))).into_response();
         if status == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
         response
     }

@@ -20,7 +20,11 @@ pub(crate) struct Fold {
 impl Fold {
     /// A thread to which nothing has happened.
     pub(crate) fn new(id: ThreadId, agents: &Arc<AgentSpec>) -> Self {
-        Self { id, thread: Thread::new(Arc::clone(agents)), seq: Seq::START }
+        Self {
+            id,
+            thread: Thread::new(Arc::clone(agents)),
+            seq: Seq::START,
+        }
     }
 
     /// The thread as the store has it now.
@@ -153,7 +157,9 @@ pub(crate) fn ended(fold: &Fold) -> Option<RunStatus> {
         ThreadStatus::Ended(outcome) => Some(match outcome {
             RunOutcome::Completed { .. } => RunStatus::Success,
             RunOutcome::Cancelled { .. } => RunStatus::Interrupted,
-            RunOutcome::BudgetExhausted { budget: Budget::Time } => RunStatus::Timeout,
+            RunOutcome::BudgetExhausted {
+                budget: Budget::Time,
+            } => RunStatus::Timeout,
             RunOutcome::BudgetExhausted {
                 budget: Budget::Steps | Budget::ToolCalls | Budget::Tokens,
             }

@@ -13,16 +13,16 @@ use crate::error::ApiError;
 use crate::state::App;
 
 const METHODS: HeaderValue = HeaderValue::from_static("DELETE, GET, OPTIONS, PATCH, POST, PUT");
-const HEADERS: HeaderValue =
-    HeaderValue::from_static("authorization, content-type, last-event-id, x-api-key, x-auth-scheme");
+const HEADERS: HeaderValue = HeaderValue::from_static(
+    "authorization, content-type, last-event-id, x-api-key, x-auth-scheme",
+);
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("content-location, location, x-pagination-next, x-pagination-total");
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 const YES: HeaderValue = HeaderValue::from_static("true");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
-const PRIVATE_NETWORK: HeaderName =
-    HeaderName::from_static("access-control-allow-private-network");
+const PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
 
 /// Refuses what a foreign web page may have sent, and answers the browser's questions.
 ///
@@ -35,7 +35,9 @@ pub(crate) async fn check_origin(State(app): State<App>, request: Request, next:
         Ok(()) if is_preflight(&request) => preflight(request.headers()),
         Ok(()) => next.run(request).await,
     };
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("origin"));
+    response
+        .headers_mut()
+        .insert(header::VARY, HeaderValue::from_static("origin"));
     finished(response, origin)
 }
 
@@ -44,7 +46,12 @@ fn trusted(app: &App, request: &Request, origin: Option<&HeaderValue>) -> Result
         .headers()
         .get(header::HOST)
         .and_then(|host| host.to_str().ok())
-        .or_else(|| request.uri().authority().map(|authority| authority.as_str()));
+        .or_else(|| {
+            request
+                .uri()
+                .authority()
+                .map(|authority| authority.as_str())
+        });
     if !host.is_some_and(|host| is_loopback_name(host_of(host))) {
         return Err(ApiError::Forbidden(
             "the Host header must be localhost or a loopback address: this server is for this machine only",
@@ -56,12 +63,18 @@ fn trusted(app: &App, request: &Request, origin: Option<&HeaderValue>) -> Result
             .strip_prefix("http://")
             .or_else(|| origin.strip_prefix("https://"))
             .is_some_and(|host| is_loopback_name(host_of(host)));
-        local || app.allowed_origins().iter().any(|allowed| allowed == origin)
+        local
+            || app
+                .allowed_origins()
+                .iter()
+                .any(|allowed| allowed == origin)
     });
     if known {
         Ok(())
     } else {
-        Err(ApiError::Forbidden("web pages of this origin may not call this server"))
+        Err(ApiError::Forbidden(
+            "web pages of this origin may not call this server",
+        ))
     }
 }
 
@@ -70,13 +83,17 @@ fn host_of(authority: &str) -> &str {
     if authority.starts_with('[') {
         return authority.split_inclusive(']').next().unwrap_or_default();
     }
-    authority.rsplit_once(':').map_or(authority, |(name, _)| name)
+    authority
+        .rsplit_once(':')
+        .map_or(authority, |(name, _)| name)
 }
 
 fn is_loopback_name(name: &str) -> bool {
     let bare = name.trim_start_matches('[').trim_end_matches(']');
     name.eq_ignore_ascii_case("localhost")
-        || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        || bare
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 fn is_preflight(request: &Request) -> bool {
@@ -88,7 +105,10 @@ fn preflight(asked: &HeaderMap) -> Response {
     let headers = response.headers_mut();
     let wanted = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.unwrap_or(HEADERS));
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        wanted.unwrap_or(HEADERS),
+    );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
     headers.insert(PRIVATE_NETWORK, YES);
     response
@@ -126,12 +146,24 @@ mod tests {
 
     #[test]
     fn only_names_of_this_machine_are_loopback() {
-        for name in ["localhost:2024", "127.0.0.1", "127.1.2.3:80", "[::1]:2024", "LOCALHOST"] {
+        for name in [
+            "localhost:2024",
+            "127.0.0.1",
+            "127.1.2.3:80",
+            "[::1]:2024",
+            "LOCALHOST",
+        ] {
             assert!(is_loopback_name(host_of(name)), "{name}");
         }
-        for name in
-            ["example.com", "127.0.0.1.example.com", "localhost.example.com:80", "10.0.0.1", "[::2]", "", "0.0.0.0"]
-        {
+        for name in [
+            "example.com",
+            "127.0.0.1.example.com",
+            "localhost.example.com:80",
+            "10.0.0.1",
+            "[::2]",
+            "",
+            "0.0.0.0",
+        ] {
             assert!(!is_loopback_name(host_of(name)), "{name}");
         }
     }

@@ -2,7 +2,8 @@
 
 use ecs_agent_core::InvocationSettings;
 use ecs_agent_credentials::{
-    Cell, CellError, ClearGuard, CredentialContext, InvocationId, PolicyError, ScopeRequest, SourceError, Sources,
+    Cell, CellError, ClearGuard, CredentialContext, InvocationId, PolicyError, ScopeRequest,
+    SourceError, Sources,
 };
 use ecs_agent_ecs::{
     AwsClients, AwsError, ClientsError, Identification, SearchHints, identify, observe_policy,

@@ -9,9 +9,9 @@ use ecs_agent_core::{
 use ecs_agent_credentials::Sources;
 use ecs_agent_ecs::Identification;
 use ecs_agent_mcp::{
-    Backend, BackendError, BoxFuture, DiagnoseParams, DiagnoseResponse, DiagnosisStatus, FindParams,
-    FindResponse, FoundService, Match, McpError, PlanResponse, ReportResponse, ThreadSummary,
-    ThreadsParams, ThreadsResponse,
+    Backend, BackendError, BoxFuture, DiagnoseParams, DiagnoseResponse, DiagnosisStatus,
+    FindParams, FindResponse, FoundService, Match, McpError, PlanResponse, ReportResponse,
+    ThreadSummary, ThreadsParams, ThreadsResponse,
 };
 use ecs_agent_runtime::{AgentSpec, ThreadId};
 use ecs_agent_store::{Store, StoreError, TenantScope};
@@ -58,14 +58,20 @@ pub struct AgentBackend {
 
 impl std::fmt::Debug for AgentBackend {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AgentBackend").field("store", &self.store).finish_non_exhaustive()
+        f.debug_struct("AgentBackend")
+            .field("store", &self.store)
+            .finish_non_exhaustive()
     }
 }
 
 impl AgentBackend {
     /// A backend of these threads, whose invocations are made by `factory`.
     pub fn new(store: Store, factory: InvocationFactory) -> Self {
-        Self { store, factory, agents: Arc::new(ecs_agent_core::agent_definition()) }
+        Self {
+            store,
+            factory,
+            agents: Arc::new(ecs_agent_core::agent_definition()),
+        }
     }
 
     /// Whose threads these are: whoever started the program.
@@ -97,7 +103,9 @@ impl AgentBackend {
         cancel: CancellationToken,
     ) -> Result<DiagnoseResponse, BackendError> {
         if params.text.trim().is_empty() {
-            return Err(BackendError::new("`text` is empty; say what is wrong in the person's words"));
+            return Err(BackendError::new(
+                "`text` is empty; say what is wrong in the person's words",
+            ));
         }
         let (mut settings, sources) = self.read_only()?;
         settings.hints.cluster = params.cluster.or(settings.hints.cluster);
@@ -181,7 +189,9 @@ impl Backend for AgentBackend {
     fn plan(&self, thread: ThreadId) -> BoxFuture<'_, Result<PlanResponse, BackendError>> {
         Box::pin(async move {
             let fold = self.fold(thread).await?;
-            let asked = open_interrupts(&fold).into_iter().find_map(|open| open.payload.get("plan"));
+            let asked = open_interrupts(&fold)
+                .into_iter()
+                .find_map(|open| open.payload.get("plan"));
             let state = fold.thread().state();
             Ok(PlanResponse {
                 thread: thread.to_string(),
@@ -206,12 +216,16 @@ fn found(identification: Identification) -> FindResponse {
             .collect()
     };
     match identification {
-        Identification::One(candidate) => {
-            FindResponse { matched: Match::One, services: services(vec![candidate]), searched: None }
-        }
-        Identification::Several(candidates) => {
-            FindResponse { matched: Match::Several, services: services(candidates), searched: None }
-        }
+        Identification::One(candidate) => FindResponse {
+            matched: Match::One,
+            services: services(vec![candidate]),
+            searched: None,
+        },
+        Identification::Several(candidates) => FindResponse {
+            matched: Match::Several,
+            services: services(candidates),
+            searched: None,
+        },
         Identification::None { searched } => FindResponse {
             matched: Match::None,
             services: Vec::new(),
@@ -224,20 +238,31 @@ fn response(result: InvocationResult) -> Result<DiagnoseResponse, BackendError> 
     let (status, summary, question) = match result.status {
         InvocationStatus::Done { text } => (DiagnosisStatus::Done, text, None),
         InvocationStatus::Interrupted(open) => {
-            let question = open.into_iter().next().map(|OpenInterrupt { payload, .. }| payload);
+            let question = open
+                .into_iter()
+                .next()
+                .map(|OpenInterrupt { payload, .. }| payload);
             let question = question.and_then(|payload| serde_json::from_value(payload).ok());
             (DiagnosisStatus::Question, String::new(), question)
         }
         InvocationStatus::Cancelled => (DiagnosisStatus::Cancelled, String::new(), None),
-        InvocationStatus::BudgetExhausted { budget } => {
-            (DiagnosisStatus::BudgetExhausted, format!("The limit of {budget} was reached."), None)
-        }
+        InvocationStatus::BudgetExhausted { budget } => (
+            DiagnosisStatus::BudgetExhausted,
+            format!("The limit of {budget} was reached."),
+            None,
+        ),
         InvocationStatus::Failed { error } => {
             let thread = result.thread;
-            return Err(BackendError::new(format!("the diagnosis failed: {error} (thread {thread})")));
+            return Err(BackendError::new(format!(
+                "the diagnosis failed: {error} (thread {thread})"
+            )));
         }
     };
-    let findings = result.values.get("findings").and_then(Value::as_array).cloned();
+    let findings = result
+        .values
+        .get("findings")
+        .and_then(Value::as_array)
+        .cloned();
     Ok(DiagnoseResponse {
         thread: result.thread.to_string(),
         status,

@@ -29,7 +29,11 @@ impl Page {
 
     /// Everything at once.
     pub(crate) fn whole(items: Vec<Value>) -> Self {
-        Self { total: items.len(), items, next: None }
+        Self {
+            total: items.len(),
+            items,
+            next: None,
+        }
     }
 }
 

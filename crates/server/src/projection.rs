@@ -10,8 +10,15 @@ use crate::fold::{Fold, MODEL, TOOLS};
 
 /// Keys of the domain that clients see. An allow list: observations are large, and what is added
 /// to the state later is not shown before somebody decided so.
-const SHOWN: [&str; 7] =
-    ["service_context", "findings", "diagnosis", "plan", "execution", "rollback", "verification"];
+const SHOWN: [&str; 7] = [
+    "service_context",
+    "findings",
+    "diagnosis",
+    "plan",
+    "execution",
+    "rollback",
+    "verification",
+];
 
 /// The documents that `report` shows, best first.
 const REPORTS: [&str; 2] = ["/final_report.md", "/diagnostic_report.md"];
@@ -23,10 +30,16 @@ pub(crate) fn values(fold: &Fold) -> Map<String, Value> {
     if fold.thread().status() == ThreadStatus::Idle && state.messages().is_empty() {
         return values;
     }
-    values.insert("messages".to_owned(), Value::Array(messages(fold.id(), state)));
+    values.insert(
+        "messages".to_owned(),
+        Value::Array(messages(fold.id(), state)),
+    );
     values.insert("todos".to_owned(), json!(state.todos()));
-    let files: Map<String, Value> =
-        state.files().iter().map(|(path, text)| (path.to_string(), text.into())).collect();
+    let files: Map<String, Value> = state
+        .files()
+        .iter()
+        .map(|(path, text)| (path.to_string(), text.into()))
+        .collect();
     if let Some(report) = REPORTS.iter().find_map(|path| files.get(*path)) {
         values.insert("report".to_owned(), report.clone());
     }
@@ -87,7 +100,12 @@ fn message_json(id: ThreadId, index: usize, message: &Message) -> Value {
                 "tool_calls": calls, "invalid_tool_calls": [], "usage_metadata": null,
             })
         }
-        Message::Tool { call_id, name, status, text } => json!({
+        Message::Tool {
+            call_id,
+            name,
+            status,
+            text,
+        } => json!({
             "type": "tool", "content": text, "id": id, "name": name, "tool_call_id": call_id,
             "artifact": null,
             "status": match status { ToolStatus::Success => "success", ToolStatus::Error => "error" },
@@ -125,7 +143,14 @@ fn interrupt(open: &OpenInterrupt) -> Value {
 pub(crate) fn tasks(fold: &Fold) -> Vec<Value> {
     let mut tasks: Vec<Value> = open_interrupts(fold)
         .into_iter()
-        .map(|open| task(open.id.as_uuid(), TOOLS, Value::Null, json!([interrupt(open)])))
+        .map(|open| {
+            task(
+                open.id.as_uuid(),
+                TOOLS,
+                Value::Null,
+                json!([interrupt(open)]),
+            )
+        })
         .collect();
     if tasks.is_empty() {
         let error = failure(fold).map_or(Value::Null, Value::from);
@@ -148,9 +173,9 @@ fn task(id: Uuid, node: &str, error: Value, interrupts: Value) -> Value {
 pub(crate) fn failure(fold: &Fold) -> Option<String> {
     match fold.thread().status() {
         ThreadStatus::Ended(RunOutcome::Failed { error }) => Some(error),
-        ThreadStatus::Ended(RunOutcome::BudgetExhausted { budget }) => {
-            Some(format!("the run's limit of {budget} was reached; what was found is kept"))
-        }
+        ThreadStatus::Ended(RunOutcome::BudgetExhausted { budget }) => Some(format!(
+            "the run's limit of {budget} was reached; what was found is kept"
+        )),
         ThreadStatus::Ended(RunOutcome::Completed { .. } | RunOutcome::Cancelled { .. })
         | ThreadStatus::Idle
         | ThreadStatus::Running
@@ -169,7 +194,10 @@ pub(crate) fn updates(
         fresh
             .iter()
             .filter(|message| {
-                message.get("type").and_then(Value::as_str).is_some_and(|kind| kinds.contains(&kind))
+                message
+                    .get("type")
+                    .and_then(Value::as_str)
+                    .is_some_and(|kind| kinds.contains(&kind))
             })
             .cloned()
             .collect()
@@ -177,7 +205,10 @@ pub(crate) fn updates(
     let mut updates = Vec::new();
     let said = of_kind(&["ai"]);
     if !said.is_empty() {
-        updates.push((MODEL, Map::from_iter([("messages".to_owned(), Value::Array(said))])));
+        updates.push((
+            MODEL,
+            Map::from_iter([("messages".to_owned(), Value::Array(said))]),
+        ));
     }
     let mut done: Map<String, Value> = after
         .iter()
@@ -196,5 +227,8 @@ pub(crate) fn updates(
 
 /// The messages of a state.
 pub(crate) fn messages_of(values: &Map<String, Value>) -> &[Value] {
-    values.get("messages").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    values
+        .get("messages")
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }

@@ -129,7 +129,9 @@ impl RunRequest {
                 return Err(ApiError::NotFound("Assistant"));
             }
             Some(_) | None => {
-                return Err(ApiError::Invalid(format!("`assistant_id` must be `{GRAPH_ID}`")));
+                return Err(ApiError::Invalid(format!(
+                    "`assistant_id` must be `{GRAPH_ID}`"
+                )));
             }
         }
         for (field, given) in [
@@ -153,7 +155,10 @@ impl RunRequest {
             }
         }
         let given = |map: Option<&Map<String, Value>>| map.is_some_and(|map| !map.is_empty());
-        let configurable = self.config.as_ref().and_then(|config| config.configurable.as_ref());
+        let configurable = self
+            .config
+            .as_ref()
+            .and_then(|config| config.configurable.as_ref());
         if given(self.context.as_ref()) && given(configurable) {
             return Err(ApiError::Invalid(
                 "give `context` or `config.configurable`, not both".to_owned(),
@@ -176,13 +181,20 @@ impl RunRequest {
     /// # Errors
     /// [`ApiError::Invalid`], when the input cannot be understood.
     pub(crate) fn wanted(&self, fold: Option<&Fold>) -> Result<Wanted, ApiError> {
-        if let Some(resume) = self.command.as_ref().and_then(|command| command.resume.as_ref()) {
+        if let Some(resume) = self
+            .command
+            .as_ref()
+            .and_then(|command| command.resume.as_ref())
+        {
             return Ok(Wanted::Resume(resume.clone()));
         }
         if self.command.as_ref().is_some_and(Command::ends_turn) {
             return Ok(Wanted::End);
         }
-        let resuming = self.setting("__pregel_resuming").and_then(Value::as_bool).unwrap_or(false);
+        let resuming = self
+            .setting("__pregel_resuming")
+            .and_then(Value::as_bool)
+            .unwrap_or(false);
         let Some(input) = self.input.as_ref().filter(|input| !input.is_null()) else {
             return Ok(Wanted::GoOn);
         };
@@ -204,7 +216,9 @@ impl RunRequest {
     /// credential, endpoint or permission is read from it.
     pub(crate) fn narrow(&self, settings: &mut InvocationSettings) {
         let word = |keys: [&str; 2]| {
-            keys.iter().find_map(|key| self.word(key)).filter(|word| !word.trim().is_empty())
+            keys.iter()
+                .find_map(|key| self.word(key))
+                .filter(|word| !word.trim().is_empty())
         };
         let hints = &mut settings.hints;
         for (hint, keys) in [
@@ -233,7 +247,10 @@ impl RunRequest {
     }
 
     fn setting(&self, key: &str) -> Option<&Value> {
-        let configurable = self.config.as_ref().and_then(|config| config.configurable.as_ref());
+        let configurable = self
+            .config
+            .as_ref()
+            .and_then(|config| config.configurable.as_ref());
         self.context
             .as_ref()
             .and_then(|context| context.get(key))
@@ -293,7 +310,8 @@ fn human_message(message: &Value, fold: Option<&Fold>) -> Result<Option<String>,
     match role {
         Some("user" | "human") => Ok(Some(text_of(content)?)),
         Some(_) | None => Err(ApiError::Invalid(
-            "`input.messages` may add human messages only (`role: user` or `type: human`)".to_owned(),
+            "`input.messages` may add human messages only (`role: user` or `type: human`)"
+                .to_owned(),
         )),
     }
 }
@@ -314,9 +332,15 @@ fn text_of(content: Option<&Value>) -> Result<String, ApiError> {
             .iter()
             .map(|block| match block {
                 Value::String(text) => Ok(text.clone()),
-                Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
-                    block.get("text").and_then(Value::as_str).map(str::to_owned).ok_or_else(refusal)
-                }
+                Value::Object(_)
+                | Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::Array(_) => block
+                    .get("text")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned)
+                    .ok_or_else(refusal),
             })
             .collect::<Result<Vec<_>, _>>()
             .map(|blocks| blocks.join("\n")),

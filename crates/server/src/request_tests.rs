@@ -17,7 +17,11 @@ fn human_words_are_read_in_every_form_that_clients_send() {
     ];
     for input in cases {
         let wanted = request(json!({"assistant_id": GRAPH_ID, "input": input})).wanted(None);
-        assert_eq!(wanted.unwrap(), Wanted::Say("api is down".to_owned()), "{input}");
+        assert_eq!(
+            wanted.unwrap(),
+            Wanted::Say("api is down".to_owned()),
+            "{input}"
+        );
     }
 }
 
@@ -41,8 +45,14 @@ fn what_is_no_human_message_is_refused() {
 #[test]
 fn commands_and_empty_members_are_understood() {
     let cases = [
-        (json!({"command": {"resume": {"decisions": []}, "goto": [], "update": null}}), Wanted::Resume(json!({"decisions": []}))),
-        (json!({"command": {"goto": "__end__", "update": null}}), Wanted::End),
+        (
+            json!({"command": {"resume": {"decisions": []}, "goto": [], "update": null}}),
+            Wanted::Resume(json!({"decisions": []})),
+        ),
+        (
+            json!({"command": {"goto": "__end__", "update": null}}),
+            Wanted::End,
+        ),
         (json!({"input": null}), Wanted::GoOn),
         (json!({}), Wanted::GoOn),
         (
@@ -51,7 +61,11 @@ fn commands_and_empty_members_are_understood() {
         ),
     ];
     for (body, wanted) in cases {
-        assert_eq!(request(body.clone()).wanted(None).unwrap(), wanted, "{body}");
+        assert_eq!(
+            request(body.clone()).wanted(None).unwrap(),
+            wanted,
+            "{body}"
+        );
     }
 }
 
@@ -60,9 +74,18 @@ fn what_is_not_offered_is_named() {
     let cases = [
         (json!({"assistant_id": "other"}), "assistant_id"),
         (json!({}), "assistant_id"),
-        (json!({"assistant_id": GRAPH_ID, "interrupt_before": ["tools"]}), "interrupt_before"),
-        (json!({"assistant_id": GRAPH_ID, "command": {"update": {"files": {}}}}), "command.update"),
-        (json!({"assistant_id": GRAPH_ID, "command": {"goto": "tools"}}), "command.goto"),
+        (
+            json!({"assistant_id": GRAPH_ID, "interrupt_before": ["tools"]}),
+            "interrupt_before",
+        ),
+        (
+            json!({"assistant_id": GRAPH_ID, "command": {"update": {"files": {}}}}),
+            "command.update",
+        ),
+        (
+            json!({"assistant_id": GRAPH_ID, "command": {"goto": "tools"}}),
+            "command.goto",
+        ),
         (
             json!({"assistant_id": GRAPH_ID, "context": {"a": 1}, "config": {"configurable": {"b": 1}}}),
             "not both",
@@ -72,5 +95,9 @@ fn what_is_not_offered_is_named() {
         let error = request(body.clone()).check().unwrap_err();
         assert!(error.to_string().contains(word), "{body}: {error}");
     }
-    assert!(request(json!({"assistant_id": ASSISTANT_ID, "interrupt_before": []})).check().is_ok());
+    assert!(
+        request(json!({"assistant_id": ASSISTANT_ID, "interrupt_before": []}))
+            .check()
+            .is_ok()
+    );
 }

@@ -27,9 +27,12 @@ pub(crate) fn answer(resume: &Value, open: &[&OpenInterrupt]) -> Result<Option<A
     }
     let (question, value) = match by_id(resume) {
         Some((id, value)) => {
-            let question = open.iter().find(|open| open.id.as_uuid() == id).ok_or_else(|| {
-                ApiError::Invalid(format!("no question `{}` is open", id.simple()))
-            })?;
+            let question = open
+                .iter()
+                .find(|open| open.id.as_uuid() == id)
+                .ok_or_else(|| {
+                    ApiError::Invalid(format!("no question `{}` is open", id.simple()))
+                })?;
             (question, value)
         }
         None => match open {
@@ -42,13 +45,20 @@ pub(crate) fn answer(resume: &Value, open: &[&OpenInterrupt]) -> Result<Option<A
             }
         },
     };
-    let kind = question.payload.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let kind = question
+        .payload
+        .get("kind")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let value = match kind {
         "approval" => decision(&question.payload, value)?,
         "question" => choice(&question.payload, value)?,
         _ => value.clone(),
     };
-    Ok(Some(Answer { interrupt: question.id, value }))
+    Ok(Some(Answer {
+        interrupt: question.id,
+        value,
+    }))
 }
 
 /// Declines what is asked, so that the turn ends without anything being done.
@@ -80,12 +90,15 @@ fn decision(payload: &Value, value: &Value) -> Result<Value, ApiError> {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
     .ok_or_else(refusal)?;
-    let [decision] = decisions.as_slice() else { return Err(refusal()) };
+    let [decision] = decisions.as_slice() else {
+        return Err(refusal());
+    };
     if let (Some(given), Some(asked)) = (value.get("plan_hash"), payload.get("plan_hash"))
         && given != asked
     {
         return Err(ApiError::Conflict(
-            "the decision names another plan than the one that waits; read the thread again".to_owned(),
+            "the decision names another plan than the one that waits; read the thread again"
+                .to_owned(),
         ));
     }
     match decision.get("type").and_then(Value::as_str) {
@@ -106,20 +119,29 @@ fn decision(payload: &Value, value: &Value) -> Result<Value, ApiError> {
 /// A choice among a question's options, by id or by label.
 fn choice(payload: &Value, value: &Value) -> Result<Value, ApiError> {
     let said = value.get("choice").unwrap_or(value).as_str();
-    let options = payload.get("options").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let options = payload
+        .get("options")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
     let field = |option: &Value, key: &str| {
-        option.get(key).and_then(Value::as_str).map(str::to_owned).unwrap_or_default()
+        option
+            .get(key)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+            .unwrap_or_default()
     };
-    let chosen = options
-        .iter()
-        .find(|option| said.is_some_and(|said| field(option, "id") == said || field(option, "label") == said));
-    chosen.map(|option| json!({ "choice": field(option, "id") })).ok_or_else(|| {
-        let ids: Vec<String> = options.iter().map(|option| field(option, "id")).collect();
-        ApiError::Invalid(format!(
-            "answer the question with `{{\"choice\": \"<id>\"}}`; the ids are {}",
-            ids.join(", ")
-        ))
-    })
+    let chosen = options.iter().find(|option| {
+        said.is_some_and(|said| field(option, "id") == said || field(option, "label") == said)
+    });
+    chosen
+        .map(|option| json!({ "choice": field(option, "id") }))
+        .ok_or_else(|| {
+            let ids: Vec<String> = options.iter().map(|option| field(option, "id")).collect();
+            ApiError::Invalid(format!(
+                "answer the question with `{{\"choice\": \"<id>\"}}`; the ids are {}",
+                ids.join(", ")
+            ))
+        })
 }
 
 #[cfg(test)]

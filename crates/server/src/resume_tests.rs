@@ -15,12 +15,18 @@ fn open(id: u128, payload: Value) -> OpenInterrupt {
 }
 
 fn approval() -> OpenInterrupt {
-    open(7, json!({"kind": "approval", "plan_hash": "abc", "plan": {}}))
+    open(
+        7,
+        json!({"kind": "approval", "plan_hash": "abc", "plan": {}}),
+    )
 }
 
 fn question() -> OpenInterrupt {
     let options = json!([{"id": "a", "label": "api in shop"}, {"id": "b", "label": "api in lab"}]);
-    open(8, json!({"kind": "question", "question": "Which?", "options": options}))
+    open(
+        8,
+        json!({"kind": "question", "question": "Which?", "options": options}),
+    )
 }
 
 #[test]
@@ -30,7 +36,10 @@ fn decisions_are_read_in_every_form_that_clients_send() {
     let hex = "00000000000000000000000000000007";
     let cases = [
         (approve.clone(), &approve),
-        (json!({"decisions": [{"type": "approve"}], "plan_hash": "abc"}), &approve),
+        (
+            json!({"decisions": [{"type": "approve"}], "plan_hash": "abc"}),
+            &approve,
+        ),
         (json!([{"type": "accept"}]), &approve),
         (json!({ hex: approve }), &approve),
         (reject.clone(), &reject),
@@ -39,7 +48,14 @@ fn decisions_are_read_in_every_form_that_clients_send() {
     for (resume, value) in cases {
         let question = approval();
         let read = answer(&resume, &[&question]).unwrap().unwrap();
-        assert_eq!(read, Answer { interrupt: question.id, value: value.clone() }, "{resume}");
+        assert_eq!(
+            read,
+            Answer {
+                interrupt: question.id,
+                value: value.clone()
+            },
+            "{resume}"
+        );
     }
 }
 

@@ -71,9 +71,15 @@ pub(crate) struct Watched {
 impl Watched {
     /// Waits until nothing more will come.
     pub(crate) async fn finished(&mut self) -> Finish {
-        let waited = self.progress.wait_for(|progress| progress.finished.is_some()).await;
+        let waited = self
+            .progress
+            .wait_for(|progress| progress.finished.is_some())
+            .await;
         // The sender goes only after it said so.
-        waited.ok().and_then(|progress| progress.finished.clone()).unwrap_or(Finish::Regular)
+        waited
+            .ok()
+            .and_then(|progress| progress.finished.clone())
+            .unwrap_or(Finish::Regular)
     }
 }
 
@@ -118,7 +124,11 @@ impl Runs {
             ));
         }
         active.insert(thread, None);
-        Ok(Claim { active: Arc::clone(&self.active), thread, _slot: slot })
+        Ok(Claim {
+            active: Arc::clone(&self.active),
+            thread,
+            _slot: slot,
+        })
     }
 
     /// Starts an invocation on a claimed thread.
@@ -131,12 +141,17 @@ impl Runs {
     ) -> Watched {
         let (sender, progress) = watch::channel(RunProgress::default());
         let sender = Arc::new(sender);
-        let watched = Watched { progress, cancel: self.stop.child_token() };
+        let watched = Watched {
+            progress,
+            cancel: self.stop.child_token(),
+        };
         if let Some(entry) = locked(&self.active).get_mut(&claim.thread) {
             *entry = Some(watched.clone());
         }
-        settings.progress =
-            Arc::new(Tee { inner: Arc::clone(&settings.progress), sender: Arc::clone(&sender) });
+        settings.progress = Arc::new(Tee {
+            inner: Arc::clone(&settings.progress),
+            sender: Arc::clone(&sender),
+        });
         let cancel = watched.cancel.clone();
         self.tasks.spawn(async move {
             let thread = claim.thread;
@@ -168,7 +183,11 @@ impl Runs {
     /// The run at work on a thread, if it is this one.
     pub(crate) fn watched(&self, thread: ThreadId, run: RunId) -> Option<Watched> {
         let watched = locked(&self.active).get(&thread).cloned().flatten()?;
-        let same = watched.progress.borrow().started.is_some_and(|(started, _)| started == run);
+        let same = watched
+            .progress
+            .borrow()
+            .started
+            .is_some_and(|(started, _)| started == run);
         same.then_some(watched)
     }
 
@@ -181,8 +200,14 @@ impl Runs {
     pub(crate) async fn shut_down(&self, within: Duration) {
         self.stop.cancel();
         self.tasks.close();
-        if tokio::time::timeout(within, self.tasks.wait()).await.is_err() {
-            tracing::warn!(runs = self.tasks.len(), "runs are still at work; they can be continued later");
+        if tokio::time::timeout(within, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                runs = self.tasks.len(),
+                "runs are still at work; they can be continued later"
+            );
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -18,6 +19,9 @@ use crate::api;
 use crate::config::{InvocationFactory, Limits, ServerConfig};
 use crate::gate;
 use crate::state::App;
+
+/// How long a client may take to read the last of its stream once every run is over.
+const LINGER: Duration = Duration::from_secs(3);
 
 /// Why a server did not start or stopped early.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +58,9 @@ pub struct BoundServer {
 
 impl std::fmt::Debug for BoundServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BoundServer").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("BoundServer")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -76,7 +82,11 @@ pub async fn bind(
     let failed = |source| ServeError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    Ok(BoundServer { listener, address, app: App::new(&config, factory) })
+    Ok(BoundServer {
+        listener,
+        address,
+        app: App::new(&config, factory),
+    })
 }
 
 impl BoundServer {
@@ -119,7 +129,16 @@ impl BoundServer {
         let stop = shutdown.clone();
         let serving = axum::serve(self.listener, routes)
             .with_graceful_shutdown(async move { stop.cancelled().await });
-        let (served, ()) = tokio::join!(serving.into_future(), ending);
+        let lingered = async {
+            ending.await;
+            tokio::time::sleep(LINGER).await;
+        };
+        let served = tokio::select! {
+            served = serving.into_future() => served,
+            () = lingered => Ok(()),
+        };
+        // Whichever came first: no run outlives this.
+        self.app.runs().shut_down(within).await;
         served.map_err(ServeError::Accept)
     }
 }
@@ -140,13 +159,16 @@ pub async fn serve(
 }
 
 /// The routes without a listener, for tests and for embedding. Runs end with their runtime.
-#[must_use]
 pub fn router(config: &ServerConfig, factory: InvocationFactory) -> Router {
     routes(App::new(config, factory))
 }
 
 fn routes(app: App) -> Router {
-    let Limits { body_bytes, requests, .. } = *app.limits();
+    let Limits {
+        body_bytes,
+        requests,
+        ..
+    } = *app.limits();
     let slots = Arc::new(Semaphore::new(requests));
     api::routes()
         .fallback(|| async { (StatusCode::NOT_FOUND, Json(json!({"detail": "Not Found"}))) })
@@ -167,7 +189,9 @@ async fn method_not_allowed(request: Request, next: Next) -> Response {
     let body = Json(json!({"detail": "Method Not Allowed"}));
     let mut answer = (StatusCode::METHOD_NOT_ALLOWED, body).into_response();
     if let Some(allow) = parts.headers.get(axum::http::header::ALLOW) {
-        answer.headers_mut().insert(axum::http::header::ALLOW, allow.clone());
+        answer
+            .headers_mut()
+            .insert(axum::http::header::ALLOW, allow.clone());
     }
     answer
 }

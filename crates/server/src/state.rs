@@ -77,7 +77,10 @@ impl App {
 
     /// A thread's row, or 404.
     pub(crate) async fn record(&self, thread: ThreadId) -> Result<ThreadRecord, ApiError> {
-        self.store().thread(&self.tenant(), thread).await?.ok_or(THREAD_NOT_FOUND)
+        self.store()
+            .thread(&self.tenant(), thread)
+            .await?
+            .ok_or(THREAD_NOT_FOUND)
     }
 
     /// A thread's log, folded, or 404.

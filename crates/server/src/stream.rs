@@ -17,9 +17,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::error::{ApiError, chain};
 use crate::fold::{Fold, RunStatus, ended};
-use crate::projection::{failure, interrupts, messages_of, updates, values, values_with_interrupts};
+use crate::projection::{
+    failure, interrupts, messages_of, updates, values, values_with_interrupts,
+};
 use crate::run::{Finish, Watched};
-use crate::state::{App, ASSISTANT_ID, GRAPH_ID};
+use crate::state::{ASSISTANT_ID, App, GRAPH_ID};
 
 /// How often a silent stream shows that it lives.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -38,7 +40,11 @@ impl Modes {
     /// # Errors
     /// [`ApiError::Invalid`], naming what there is.
     pub(crate) fn parse(names: &[String]) -> Result<Self, ApiError> {
-        let mut modes = Self { values: names.is_empty(), updates: false, messages: false };
+        let mut modes = Self {
+            values: names.is_empty(),
+            updates: false,
+            messages: false,
+        };
         for name in names {
             match name.as_str() {
                 "values" => modes.values = true,
@@ -48,7 +54,8 @@ impl Modes {
                 "custom" | "tools" | "lifecycle" => {}
                 _ => {
                     return Err(ApiError::Invalid(
-                        "`stream_mode` offers values, updates, messages-tuple and custom".to_owned(),
+                        "`stream_mode` offers values, updates, messages-tuple and custom"
+                            .to_owned(),
                     ));
                 }
             }
@@ -80,7 +87,11 @@ pub(crate) struct SentEvent {
 impl SentEvent {
     fn bytes(&self) -> Bytes {
         let (seq, part) = self.place;
-        format!("event: {}\r\ndata: {}\r\nid: {seq}-{part}\r\n\r\n", self.name, self.data).into()
+        format!(
+            "event: {}\r\ndata: {}\r\nid: {seq}-{part}\r\n\r\n",
+            self.name, self.data
+        )
+        .into()
     }
 }
 
@@ -97,7 +108,14 @@ pub(crate) struct Projector {
 impl Projector {
     /// The events of `run`, whose first event has the number `from`; `fold` is an empty thread.
     pub(crate) fn new(fold: Fold, run: RunId, from: u64, modes: Modes) -> Self {
-        Self { fold, modes, run, from, known: Map::new(), ended: None }
+        Self {
+            fold,
+            modes,
+            run,
+            from,
+            known: Map::new(),
+            ended: None,
+        }
     }
 
     pub(crate) const fn fold(&self) -> &Fold {
@@ -120,9 +138,15 @@ impl Projector {
             return Ok(Vec::new());
         }
         let after = values(&self.fold);
-        let mut sent = Sent { seq, events: Vec::new() };
+        let mut sent = Sent {
+            seq,
+            events: Vec::new(),
+        };
         if seq == self.from {
-            sent.push("metadata", json!({"run_id": self.run.as_uuid().to_string(), "attempt": 1}));
+            sent.push(
+                "metadata",
+                json!({"run_id": self.run.as_uuid().to_string(), "attempt": 1}),
+            );
             if self.modes.values {
                 sent.push("values", Value::Object(after.clone()));
             }
@@ -130,9 +154,14 @@ impl Projector {
             self.changes(&after, &mut sent);
         }
         self.known = after;
-        let taken_over = seq > self.from && matches!(stored.event.body, EventBody::RunStarted { .. });
+        let taken_over =
+            seq > self.from && matches!(stored.event.body, EventBody::RunStarted { .. });
         if seq > self.from {
-            self.ended = if taken_over { Some(RunStatus::Error) } else { ended(&self.fold) };
+            self.ended = if taken_over {
+                Some(RunStatus::Error)
+            } else {
+                ended(&self.fold)
+            };
         }
         if self.ended.is_some() && !taken_over {
             self.farewell(&mut sent);
@@ -144,7 +173,10 @@ impl Projector {
         for (node, update) in updates(&self.known, after) {
             if self.modes.messages {
                 for message in messages_of(&update) {
-                    sent.push("messages", json!([message, self.message_metadata(node, sent.seq)]));
+                    sent.push(
+                        "messages",
+                        json!([message, self.message_metadata(node, sent.seq)]),
+                    );
                 }
             }
             if self.modes.updates {
@@ -190,7 +222,11 @@ struct Sent {
 impl Sent {
     fn push(&mut self, name: &'static str, data: Value) {
         let part = u32::try_from(self.events.len()).unwrap_or(u32::MAX);
-        self.events.push(SentEvent { place: (self.seq, part), name, data });
+        self.events.push(SentEvent {
+            place: (self.seq, part),
+            name,
+            data,
+        });
     }
 }
 
@@ -256,13 +292,15 @@ pub(crate) fn final_values(
             match follower.next().await {
                 Next::Event(event) if event.name == "error" => error = Some(event.data),
                 Next::Event(_) => {}
-                Next::Silence => return Some((Ok(Bytes::from_static(b"\n")), Some((follower, error)))),
+                Next::Silence => {
+                    return Some((Ok(Bytes::from_static(b"\n")), Some((follower, error))));
+                }
                 Next::End => {
                     let document = match error {
                         Some(error) => json!({ "__error__": error }),
-                        None => {
-                            Value::Object(values_with_interrupts(follower.following.projector.fold()))
-                        }
+                        None => Value::Object(values_with_interrupts(
+                            follower.following.projector.fold(),
+                        )),
                     };
                     return Some((Ok(document.to_string().into()), None));
                 }
@@ -308,27 +346,34 @@ impl Follower {
                     self.fail("InvocationError", error);
                 }
                 Some(Finish::Regular | Finish::Held(_) | Finish::Failed(_)) => self.over = true,
-                None if self.pending.is_empty() => {
-                    if self.silent().await {
+                None => {
+                    if self.pending.is_empty() && self.silent().await {
                         return Next::Silence;
                     }
                 }
-                None => {}
             }
         }
     }
 
     /// Reads what is new in the log.
     async fn read(&mut self) -> Result<(), ApiError> {
-        let Following { app, projector, after, .. } = &mut self.following;
+        let Following {
+            app,
+            projector,
+            after,
+            ..
+        } = &mut self.following;
         let (thread, seq) = (projector.fold().id(), projector.fold().seq());
         if projector.ended().is_some() {
             return Ok(());
         }
         for stored in app.store().events(&app.tenant(), thread, seq).await? {
             let events = projector.step(&stored)?;
-            self.pending
-                .extend(events.into_iter().filter(|event| after.is_none_or(|after| event.place > after)));
+            self.pending.extend(
+                events
+                    .into_iter()
+                    .filter(|event| after.is_none_or(|after| event.place > after)),
+            );
             if projector.ended().is_some() {
                 break;
             }
@@ -338,14 +383,22 @@ impl Follower {
 
     /// Waits for something new; true when nothing came for a while.
     async fn silent(&mut self) -> bool {
-        let Some(watched) = &mut self.following.watched else { return false };
-        tokio::time::timeout(HEARTBEAT, watched.progress.changed()).await.is_err()
+        let Some(watched) = &mut self.following.watched else {
+            return false;
+        };
+        tokio::time::timeout(HEARTBEAT, watched.progress.changed())
+            .await
+            .is_err()
     }
 
     fn fail(&mut self, kind: &str, message: String) {
         let seq = self.following.projector.fold().seq().get();
         let data = json!({"error": kind, "message": message});
-        self.pending.push_back(SentEvent { place: (seq, u32::MAX), name: "error", data });
+        self.pending.push_back(SentEvent {
+            place: (seq, u32::MAX),
+            name: "error",
+            data,
+        });
         self.over = true;
     }
 }

@@ -30,8 +30,15 @@ impl SearchParams {
     fn matches(&self) -> bool {
         let metadata = json!({"created_by": "system"});
         self.graph_id.as_deref().is_none_or(|id| id == GRAPH_ID)
-            && self.name.as_deref().is_none_or(|name| GRAPH_ID.contains(name))
-            && self.metadata.iter().flatten().all(|(key, value)| metadata.get(key) == Some(value))
+            && self
+                .name
+                .as_deref()
+                .is_none_or(|name| GRAPH_ID.contains(name))
+            && self
+                .metadata
+                .iter()
+                .flatten()
+                .all(|(key, value)| metadata.get(key) == Some(value))
     }
 }
 

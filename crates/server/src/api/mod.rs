@@ -23,7 +23,10 @@ pub(crate) fn routes() -> Router<App> {
         .route("/threads/count", post(threads::count))
         .route("/threads/{thread}", get(threads::one))
         .route("/threads/{thread}/state", get(threads::state))
-        .route("/threads/{thread}/state/{checkpoint}", get(threads::state_at))
+        .route(
+            "/threads/{thread}/state/{checkpoint}",
+            get(threads::state_at),
+        )
         .route("/threads/{thread}/history", post(threads::history))
         .route("/threads/{thread}/runs", post(runs::create).get(runs::list))
         .route("/threads/{thread}/runs/stream", post(runs::stream))

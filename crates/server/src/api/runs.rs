@@ -30,7 +30,11 @@ const PERSON: &str = "local";
 /// A run that was asked for.
 enum Begun {
     /// It is at work, or was already over when it was looked at.
-    Run { run: RunId, from: u64, watched: Watched },
+    Run {
+        run: RunId,
+        from: u64,
+        watched: Watched,
+    },
     /// There was nothing to do.
     Idle { run: RunId, fold: Box<Fold> },
 }
@@ -67,7 +71,10 @@ pub(crate) async fn wait_alone(
 
 /// A run without a thread gets one, which is kept: what was done stays on record.
 fn alone(request: RunRequest) -> RunRequest {
-    RunRequest { if_not_exists: Some(IfNotExists::Create), ..request }
+    RunRequest {
+        if_not_exists: Some(IfNotExists::Create),
+        ..request
+    }
 }
 
 async fn streamed(app: App, thread: ThreadId, request: RunRequest) -> Result<Response, ApiError> {
@@ -75,9 +82,15 @@ async fn streamed(app: App, thread: ThreadId, request: RunRequest) -> Result<Res
     let on_disconnect = request.on_disconnect;
     let mut response = match begin(&app, thread, &request).await? {
         Begun::Run { run, from, watched } => {
-            let cancel = (on_disconnect == Some(OnDisconnect::Cancel)).then(|| watched.cancel.clone());
+            let cancel =
+                (on_disconnect == Some(OnDisconnect::Cancel)).then(|| watched.cancel.clone());
             let following = following(&app, thread, run, from, modes, Some(watched), None);
-            located(Body::from_stream(sent_events(following, cancel)), thread, run, "stream")
+            located(
+                Body::from_stream(sent_events(following, cancel)),
+                thread,
+                run,
+                "stream",
+            )
         }
         Begun::Idle { run, fold } => {
             let values = Value::Object(values_with_interrupts(&fold));
@@ -96,10 +109,16 @@ async fn waited(app: App, thread: ThreadId, request: RunRequest) -> Result<Respo
     let on_disconnect = request.on_disconnect;
     let mut response = match begin(&app, thread, &request).await? {
         Begun::Run { run, from, watched } => {
-            let cancel = (on_disconnect == Some(OnDisconnect::Cancel)).then(|| watched.cancel.clone());
+            let cancel =
+                (on_disconnect == Some(OnDisconnect::Cancel)).then(|| watched.cancel.clone());
             let modes = Modes::parse(&[])?;
             let following = following(&app, thread, run, from, modes, Some(watched), None);
-            located(Body::from_stream(final_values(following, cancel)), thread, run, "join")
+            located(
+                Body::from_stream(final_values(following, cancel)),
+                thread,
+                run,
+                "join",
+            )
         }
         Begun::Idle { run, fold } => {
             let values = Value::Object(values_with_interrupts(&fold));
@@ -159,7 +178,9 @@ pub(crate) async fn one(
     State(app): State<App>,
     Path((thread, run)): Path<(String, String)>,
 ) -> Result<Json<Value>, ApiError> {
-    shown(&app, thread_id(&thread)?, run_id(&run)?).await.map(Json)
+    shown(&app, thread_id(&thread)?, run_id(&run)?)
+        .await
+        .map(Json)
 }
 
 pub(crate) async fn join(
@@ -171,13 +192,14 @@ pub(crate) async fn join(
         Some(logged) => {
             let watched = app.runs().watched(thread, run);
             let modes = Modes::parse(&[])?;
-            let following =
-                following(&app, thread, run, logged.from.get(), modes, watched, None);
+            let following = following(&app, thread, run, logged.from.get(), modes, watched, None);
             Body::from_stream(final_values(following, None))
         }
         None => {
             let fold = threads::fold(&app, thread).await?;
-            Value::Object(values_with_interrupts(&fold)).to_string().into()
+            Value::Object(values_with_interrupts(&fold))
+                .to_string()
+                .into()
         }
     };
     let mut response = located(body, thread, run, "join");
@@ -208,8 +230,15 @@ pub(crate) async fn rejoin(
                     watched.as_ref().map_or((u64::MAX, 0), |_| (head, u32::MAX))
                 }
             };
-            let following =
-                following(&app, thread, run, logged.from.get(), modes, watched, Some(after));
+            let following = following(
+                &app,
+                thread,
+                run,
+                logged.from.get(),
+                modes,
+                watched,
+                Some(after),
+            );
             Body::from_stream(sent_events(following, None))
         }
         None => Body::empty(),
@@ -232,7 +261,11 @@ pub(crate) async fn cancel(
     Query(params): Query<CancelParams>,
 ) -> Result<Response, ApiError> {
     let (thread, run) = (thread_id(&thread)?, run_id(&run)?);
-    if params.action.as_deref().is_some_and(|action| action != "interrupt") {
+    if params
+        .action
+        .as_deref()
+        .is_some_and(|action| action != "interrupt")
+    {
         return Err(ApiError::Invalid(
             "`action` must be `interrupt`: what was done to AWS cannot be rolled back by deleting a run"
                 .to_owned(),
@@ -254,7 +287,9 @@ async fn begin(app: &App, thread: ThreadId, request: &RunRequest) -> Result<Begu
     if let Some(strategy) = request.multitask_strategy.as_deref()
         && !["reject", "enqueue", "interrupt", "rollback"].contains(&strategy)
     {
-        return Err(ApiError::Invalid("`multitask_strategy` must be `reject`".to_owned()));
+        return Err(ApiError::Invalid(
+            "`multitask_strategy` must be `reject`".to_owned(),
+        ));
     }
     if request.if_not_exists == Some(IfNotExists::Create) {
         let title = match request.wanted(None)? {
@@ -270,7 +305,10 @@ async fn begin(app: &App, thread: ThreadId, request: &RunRequest) -> Result<Begu
     check_head(app, thread, request).await?;
     let Some(input) = input(request, &fold)? else {
         let run = app.runs().remember_idle(thread);
-        return Ok(Begun::Idle { run, fold: Box::new(fold) });
+        return Ok(Begun::Idle {
+            run,
+            fold: Box::new(fold),
+        });
     };
     let (mut settings, sources) =
         (app.factory())().map_err(|error| ApiError::Run(chain(&error)))?;
@@ -318,9 +356,13 @@ fn input(request: &RunRequest, fold: &Fold) -> Result<Option<Input>, ApiError> {
 
 /// A run starts from the thread's last state; an earlier one would be a fork.
 async fn check_head(app: &App, thread: ThreadId, request: &RunRequest) -> Result<(), ApiError> {
-    let Some(wanted) = request.checkpoint_id() else { return Ok(()) };
+    let Some(wanted) = request.checkpoint_id() else {
+        return Ok(());
+    };
     let head = threads::states(app, thread, None, 1).await?;
-    let head = head.first().map(|head| crate::checkpoint::checkpoint_id(head.seq()));
+    let head = head
+        .first()
+        .map(|head| crate::checkpoint::checkpoint_id(head.seq()));
     if head.as_deref() == Some(wanted) {
         Ok(())
     } else {
@@ -332,7 +374,10 @@ async fn check_head(app: &App, thread: ThreadId, request: &RunRequest) -> Result
 }
 
 fn modes(request: &RunRequest) -> Result<Modes, ApiError> {
-    let names = request.stream_mode.clone().map(crate::request::OneOrMany::into_vec);
+    let names = request
+        .stream_mode
+        .clone()
+        .map(crate::request::OneOrMany::into_vec);
     Modes::parse(&names.unwrap_or_default())
 }
 
@@ -355,18 +400,29 @@ fn following(
     after: Option<Place>,
 ) -> Following {
     let projector = Projector::new(Fold::new(thread, app.agents()), run, from, modes);
-    Following { app: app.clone(), projector, watched, after }
+    Following {
+        app: app.clone(),
+        projector,
+        watched,
+        after,
+    }
 }
 
 async fn logged(app: &App, thread: ThreadId) -> Result<Vec<LoggedRun>, ApiError> {
-    let events = app.store().events(&app.tenant(), thread, Seq::START).await?;
+    let events = app
+        .store()
+        .events(&app.tenant(), thread, Seq::START)
+        .await?;
     Ok(runs(thread, app.agents(), &events)?)
 }
 
 /// A run of the log; `None` for one that had nothing to do.
 async fn find(app: &App, thread: ThreadId, run: RunId) -> Result<Option<LoggedRun>, ApiError> {
     app.record(thread).await?;
-    let found = logged(app, thread).await?.into_iter().find(|logged| logged.id == run);
+    let found = logged(app, thread)
+        .await?
+        .into_iter()
+        .find(|logged| logged.id == run);
     if found.is_none() && !app.runs().was_idle(thread, run) {
         return Err(RUN_NOT_FOUND);
     }
@@ -378,8 +434,13 @@ async fn shown(app: &App, thread: ThreadId, run: RunId) -> Result<Value, ApiErro
         Some(logged) => run_json(thread, &logged, status(app, thread, &logged)),
         None => {
             let at = app.record(thread).await?.updated_at;
-            let idle =
-                LoggedRun { id: run, from: Seq::START, created_at: at, updated_at: at, status: None };
+            let idle = LoggedRun {
+                id: run,
+                from: Seq::START,
+                created_at: at,
+                updated_at: at,
+                status: None,
+            };
             run_json(thread, &idle, RunStatus::Success)
         }
     })
@@ -435,7 +496,8 @@ fn as_events(response: &mut Response) {
 }
 
 fn as_json(response: &mut Response) {
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
 }

@@ -43,7 +43,11 @@ pub(crate) async fn create(
         .iter()
         .find_map(|key| params.metadata.as_ref()?.get(*key)?.as_str())
         .unwrap_or(UNTITLED);
-    match app.store().create_thread(&app.tenant(), id, title, Utc::now()).await {
+    match app
+        .store()
+        .create_thread(&app.tenant(), id, title, Utc::now())
+        .await
+    {
         Ok(record) => shown(&app, &record, true).await.map(Json),
         Err(StoreError::ThreadExists(_)) if params.if_exists.as_deref() == Some("do_nothing") => {
             shown(&app, &app.record(id).await?, true).await.map(Json)
@@ -92,14 +96,21 @@ pub(crate) async fn search(
         Some("thread_id") => found.sort_by_key(|record| record.id),
         Some("created_at") => found.sort_by_key(|record| record.created_at),
         Some("status") => found.sort_by_key(|record| status(&app, record)),
-        Some("updated_at" | "state_updated_at") | None => found.sort_by_key(|record| record.updated_at),
+        Some("updated_at" | "state_updated_at") | None => {
+            found.sort_by_key(|record| record.updated_at)
+        }
         Some(_) => {
             return Err(ApiError::Invalid(
-                "`sort_by` must be thread_id, status, created_at, updated_at or state_updated_at".to_owned(),
+                "`sort_by` must be thread_id, status, created_at, updated_at or state_updated_at"
+                    .to_owned(),
             ));
         }
     }
-    if !params.sort_order.as_deref().is_some_and(|order| order.eq_ignore_ascii_case("asc")) {
+    if !params
+        .sort_order
+        .as_deref()
+        .is_some_and(|order| order.eq_ignore_ascii_case("asc"))
+    {
         found.reverse();
     }
     let offset = params.offset.unwrap_or(0);
@@ -107,7 +118,9 @@ pub(crate) async fn search(
     let total = found.len();
     let fields = params.select.as_deref();
     let heavy = fields.is_none_or(|fields| {
-        fields.iter().any(|field| ["values", "interrupts", "error"].contains(&field.as_str()))
+        fields
+            .iter()
+            .any(|field| ["values", "interrupts", "error"].contains(&field.as_str()))
     });
     let mut items = Vec::new();
     for record in found.iter().skip(offset).take(limit) {
@@ -129,7 +142,9 @@ pub(crate) async fn state(
     Path(thread): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     let head = states(&app, thread_id(&thread)?, None, 1).await?;
-    Ok(Json(head.first().map_or_else(empty_state, Checkpoint::to_json)))
+    Ok(Json(
+        head.first().map_or_else(empty_state, Checkpoint::to_json),
+    ))
 }
 
 pub(crate) async fn state_at(
@@ -141,7 +156,10 @@ pub(crate) async fn state_at(
     app.record(thread).await?;
     let seq = seq_of(&checkpoint).ok_or(MISSING)?;
     let found = states(&app, thread, Some(seq.saturating_add(1)), 1).await?;
-    let found = found.first().filter(|state| state.seq() == seq).ok_or(MISSING)?;
+    let found = found
+        .first()
+        .filter(|state| state.seq() == seq)
+        .ok_or(MISSING)?;
     Ok(Json(found.to_json()))
 }
 
@@ -183,32 +201,55 @@ pub(crate) async fn states(
     before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<Checkpoint>, ApiError> {
-    let events = app.store().events(&app.tenant(), thread, Seq::START).await?;
+    let events = app
+        .store()
+        .events(&app.tenant(), thread, Seq::START)
+        .await?;
     Ok(checkpoints(thread, app.agents(), &events, before, limit)?)
 }
 
 /// Every thread that fits, newest id first.
 async fn matching(app: &App, params: &SearchParams) -> Result<Vec<ThreadRecord>, ApiError> {
-    if params.values.as_ref().is_some_and(|values| !values.is_empty()) {
-        return Err(ApiError::Invalid("searching by `values` is not offered; leave it out".to_owned()));
+    if params
+        .values
+        .as_ref()
+        .is_some_and(|values| !values.is_empty())
+    {
+        return Err(ApiError::Invalid(
+            "searching by `values` is not offered; leave it out".to_owned(),
+        ));
     }
     // Every thread here belongs to the one graph; other metadata is not kept.
     let metadata = metadata();
-    let fits = params.metadata.iter().flatten().all(|(key, value)| metadata.get(key) == Some(value));
+    let fits = params
+        .metadata
+        .iter()
+        .flatten()
+        .all(|(key, value)| metadata.get(key) == Some(value));
+    if !fits {
+        return Ok(Vec::new());
+    }
     let ids = params
         .ids
         .as_ref()
-        .map(|ids| ids.iter().map(|id| thread_id(id)).collect::<Result<Vec<_>, _>>())
+        .map(|ids| {
+            ids.iter()
+                .map(|id| thread_id(id))
+                .collect::<Result<Vec<_>, _>>()
+        })
         .transpose()?;
     let mut found = Vec::new();
     let mut after = None;
-    while fits {
+    loop {
         let page = app.store().threads(&app.tenant(), PAGE, after).await?;
         let full = u32::try_from(page.len()).is_ok_and(|read| read == PAGE);
         after = page.last().map(|record| record.id);
         found.extend(page.into_iter().filter(|record| {
             ids.as_ref().is_none_or(|ids| ids.contains(&record.id))
-                && params.status.as_deref().is_none_or(|wanted| status(app, record) == wanted)
+                && params
+                    .status
+                    .as_deref()
+                    .is_none_or(|wanted| status(app, record) == wanted)
         }));
         if !full {
             break;
@@ -232,14 +273,20 @@ fn status(app: &App, record: &ThreadRecord) -> &'static str {
     match record.status {
         RecordStatus::Idle | RecordStatus::Completed => "idle",
         // A run that nobody is at was cut off: there is something left to do.
-        RecordStatus::Running | RecordStatus::Interrupted | RecordStatus::Cancelled => "interrupted",
+        RecordStatus::Running | RecordStatus::Interrupted | RecordStatus::Cancelled => {
+            "interrupted"
+        }
         RecordStatus::BudgetExhausted | RecordStatus::Failed => "error",
     }
 }
 
 /// A thread as clients read it; `with_values` reads its whole log.
 async fn shown(app: &App, record: &ThreadRecord, with_values: bool) -> Result<Value, ApiError> {
-    let fold = if with_values { Some(app.fold(record.id).await?) } else { None };
+    let fold = if with_values {
+        Some(app.fold(record.id).await?)
+    } else {
+        None
+    };
     let ran = fold.as_ref().filter(|fold| fold.seq() > Seq::START);
     Ok(json!({
         "thread_id": record.id.as_uuid().to_string(),
@@ -257,7 +304,11 @@ async fn shown(app: &App, record: &ThreadRecord, with_values: bool) -> Result<Va
 
 /// Makes a thread if it is not there.
 pub(crate) async fn ensure(app: &App, thread: ThreadId, title: &str) -> Result<(), ApiError> {
-    match app.store().create_thread(&app.tenant(), thread, title, Utc::now()).await {
+    match app
+        .store()
+        .create_thread(&app.tenant(), thread, title, Utc::now())
+        .await
+    {
         Ok(_) | Err(StoreError::ThreadExists(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }

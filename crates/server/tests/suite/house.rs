@@ -1,5 +1,11 @@
 //! A server in memory whose model is a script: it asks the person once, then ends.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a helper of tests: what fails here fails the test"
+)]
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -17,42 +23,46 @@ use ecs_agent_store::Store;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-pub const ASSISTANT: &str = "ecs_deep_agent";
+pub(super) const ASSISTANT: &str = "ecs_deep_agent";
 
-pub struct House {
-    pub router: Router,
-    pub store: Store,
-    pub factory: InvocationFactory,
+pub(super) struct House {
+    pub(super) router: Router,
+    pub(super) store: Store,
+    pub(super) factory: InvocationFactory,
 }
 
 impl House {
-    pub async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let store = Store::memory().await.unwrap();
         let factory = factory(store.clone());
         let config = ServerConfig::new("127.0.0.1:0".parse().unwrap(), store.clone());
-        Self { router: router(&config, factory.clone()), store, factory }
+        Self {
+            router: router(&config, factory.clone()),
+            store,
+            factory,
+        }
     }
 
-    pub async fn send(&self, request: Request<Body>) -> Response {
+    pub(super) async fn send(&self, request: Request<Body>) -> Response {
         self.router.clone().oneshot(request).await.unwrap()
     }
 
-    pub async fn get(&self, path: &str) -> (StatusCode, Value) {
+    pub(super) async fn get(&self, path: &str) -> (StatusCode, Value) {
         read(self.send(get(path)).await).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+    pub(super) async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
         read(self.send(post(path, &body)).await).await
     }
 
-    pub async fn thread(&self) -> String {
+    pub(super) async fn thread(&self) -> String {
         let (status, thread) = self.post("/threads", json!({})).await;
         assert_eq!(status, StatusCode::OK);
         thread["thread_id"].as_str().unwrap().to_owned()
     }
 
     /// The server-sent events of a request, until its stream ends.
-    pub async fn events(&self, request: Request<Body>) -> Vec<(String, Value, String)> {
+    pub(super) async fn events(&self, request: Request<Body>) -> Vec<(String, Value, String)> {
         let response = self.send(request).await;
         assert_eq!(response.status(), StatusCode::OK);
         let text = text(response).await;
@@ -60,7 +70,10 @@ impl House {
             .filter(|event| event.starts_with("event: "))
             .map(|event| {
                 let field = |name: &str| {
-                    event.split("\r\n").find_map(|line| line.strip_prefix(name)).unwrap_or_default()
+                    event
+                        .split("\r\n")
+                        .find_map(|line| line.strip_prefix(name))
+                        .unwrap_or_default()
                 };
                 let data = serde_json::from_str(field("data: ")).unwrap();
                 (field("event: ").to_owned(), data, field("id: ").to_owned())
@@ -69,11 +82,14 @@ impl House {
     }
 }
 
-pub fn get(path: &str) -> Request<Body> {
-    Request::get(path).header(header::HOST, "localhost:2024").body(Body::empty()).unwrap()
+pub(super) fn get(path: &str) -> Request<Body> {
+    Request::get(path)
+        .header(header::HOST, "localhost:2024")
+        .body(Body::empty())
+        .unwrap()
 }
 
-pub fn post(path: &str, body: &Value) -> Request<Body> {
+pub(super) fn post(path: &str, body: &Value) -> Request<Body> {
     Request::post(path)
         .header(header::HOST, "localhost:2024")
         .header(header::CONTENT_TYPE, "application/json")
@@ -81,15 +97,20 @@ pub fn post(path: &str, body: &Value) -> Request<Body> {
         .unwrap()
 }
 
-pub async fn text(response: Response) -> String {
-    let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+pub(super) async fn text(response: Response) -> String {
+    let bytes = axum::body::to_bytes(response.into_body(), usize::MAX)
+        .await
+        .unwrap();
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-pub async fn read(response: Response) -> (StatusCode, Value) {
+pub(super) async fn read(response: Response) -> (StatusCode, Value) {
     let status = response.status();
     let text = text(response).await;
-    (status, serde_json::from_str(text.trim()).unwrap_or(Value::Null))
+    (
+        status,
+        serde_json::from_str(text.trim()).unwrap_or(Value::Null),
+    )
 }
 
 /// Settings that reach no AWS: the script never calls a tool that needs it.
@@ -100,9 +121,14 @@ fn factory(store: Store) -> InvocationFactory {
             store: store.clone(),
             endpoints: Endpoints::Aws,
             region: None,
-            reference: CredentialReference::Static { label: "none".to_owned() },
+            reference: CredentialReference::Static {
+                label: "none".to_owned(),
+            },
             hints: ServiceHints::default(),
-            permissions: Permissions { allow_write: false, allow_sensitive_data: false },
+            permissions: Permissions {
+                allow_write: false,
+                allow_sensitive_data: false,
+            },
             budgets: Budgets::default(),
             pace: VerificationPace::default(),
             timer: Arc::new(TokioTimer::real()),
@@ -122,7 +148,11 @@ fn script(request: &ModelRequest) -> ModelReply {
     };
     match (request.agent.as_str(), answered) {
         ("main", None) => calls(vec![
-            ToolCall::new("todo", "write_todos", json!({"todos": [{"content": "Identify", "status": "in_progress"}]})),
+            ToolCall::new(
+                "todo",
+                "write_todos",
+                json!({"todos": [{"content": "Identify", "status": "in_progress"}]}),
+            ),
             ToolCall::new(
                 "task",
                 "task",
@@ -140,9 +170,17 @@ fn script(request: &ModelRequest) -> ModelReply {
 }
 
 fn calls(tool_calls: Vec<ToolCall>) -> ModelReply {
-    ModelReply { text: String::new(), tool_calls, usage: Usage::default() }
+    ModelReply {
+        text: String::new(),
+        tool_calls,
+        usage: Usage::default(),
+    }
 }
 
 fn says(text: String) -> ModelReply {
-    ModelReply { text, tool_calls: Vec::new(), usage: Usage::default() }
+    ModelReply {
+        text,
+        tool_calls: Vec::new(),
+        usage: Usage::default(),
+    }
 }

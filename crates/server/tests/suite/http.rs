@@ -14,7 +14,10 @@ async fn a_wide_address_is_refused() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
         let config = ServerConfig::new(address.parse().unwrap(), house.store.clone());
         let refused = bind(config, house.factory.clone()).await;
-        assert!(matches!(refused, Err(ServeError::NotLoopback { .. })), "{address}");
+        assert!(
+            matches!(refused, Err(ServeError::NotLoopback { .. })),
+            "{address}"
+        );
     }
 }
 
@@ -23,9 +26,19 @@ async fn it_listens_says_so_and_stops_when_told() {
     let house = House::new().await;
     let config = ServerConfig::new("127.0.0.1:0".parse().unwrap(), house.store.clone());
     let bound = bind(config.clone(), house.factory.clone()).await.unwrap();
-    assert!(bound.notice().contains("NO AUTHENTICATION"), "{}", bound.notice());
-    let taken = ServerConfig { listen: bound.address(), ..config.clone() };
-    assert!(matches!(bind(taken, house.factory.clone()).await, Err(ServeError::Listen { .. })));
+    assert!(
+        bound.notice().contains("NO AUTHENTICATION"),
+        "{}",
+        bound.notice()
+    );
+    let taken = ServerConfig {
+        listen: bound.address(),
+        ..config.clone()
+    };
+    assert!(matches!(
+        bind(taken, house.factory.clone()).await,
+        Err(ServeError::Listen { .. })
+    ));
     drop(bound);
     let stopped = CancellationToken::new();
     stopped.cancel();
@@ -44,17 +57,35 @@ async fn foreign_pages_and_foreign_names_are_refused() {
     };
     for (host, origin, status) in [
         ("localhost:2024", None, StatusCode::OK),
-        ("127.0.0.1:2024", Some("http://localhost:3000"), StatusCode::OK),
+        (
+            "127.0.0.1:2024",
+            Some("http://localhost:3000"),
+            StatusCode::OK,
+        ),
         ("[::1]:2024", Some("http://127.0.0.1:5173"), StatusCode::OK),
         ("rebound.example.com", None, StatusCode::FORBIDDEN),
-        ("localhost:2024", Some("https://example.com"), StatusCode::FORBIDDEN),
-        ("localhost:2024", Some("http://localhost.example.com"), StatusCode::FORBIDDEN),
+        (
+            "localhost:2024",
+            Some("https://example.com"),
+            StatusCode::FORBIDDEN,
+        ),
+        (
+            "localhost:2024",
+            Some("http://localhost.example.com"),
+            StatusCode::FORBIDDEN,
+        ),
         ("localhost:2024", Some("null"), StatusCode::FORBIDDEN),
     ] {
         let response = house.send(request(host, origin)).await;
         assert_eq!(response.status(), status, "{host} {origin:?}");
-        let allowed = response.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN);
-        assert_eq!(allowed, status == StatusCode::OK && origin.is_some(), "{host} {origin:?}");
+        let allowed = response
+            .headers()
+            .contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+        assert_eq!(
+            allowed,
+            status == StatusCode::OK && origin.is_some(),
+            "{host} {origin:?}"
+        );
         assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
     }
     let nameless = Request::get("/ok").body(Body::empty()).unwrap();
@@ -68,14 +99,23 @@ async fn a_browser_is_told_what_it_may_send() {
         .header(header::HOST, "localhost:2024")
         .header(header::ORIGIN, "http://localhost:3000")
         .header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST")
-        .header(header::ACCESS_CONTROL_REQUEST_HEADERS, "content-type,x-api-key")
+        .header(
+            header::ACCESS_CONTROL_REQUEST_HEADERS,
+            "content-type,x-api-key",
+        )
         .body(Body::empty())
         .unwrap();
     let response = house.send(asked).await;
     assert_eq!(response.status(), StatusCode::OK);
     let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
-    assert_eq!(header("access-control-allow-headers"), "content-type,x-api-key");
-    assert_eq!(header("access-control-allow-origin"), "http://localhost:3000");
+    assert_eq!(
+        header("access-control-allow-headers"),
+        "content-type,x-api-key"
+    );
+    assert_eq!(
+        header("access-control-allow-origin"),
+        "http://localhost:3000"
+    );
     assert!(header("access-control-expose-headers").contains("content-location"));
 }
 
@@ -90,13 +130,22 @@ async fn errors_have_one_form() {
     let long = "x".repeat(2 * 1024 * 1024);
     let cases = [
         (get("/store/items"), StatusCode::NOT_FOUND),
-        (get("/threads/search"), StatusCode::UNPROCESSABLE_ENTITY),
+        (get("/threads/search"), StatusCode::METHOD_NOT_ALLOWED),
         (post("/ok", &json!({})), StatusCode::METHOD_NOT_ALLOWED),
         (get("/threads/nonsense"), StatusCode::UNPROCESSABLE_ENTITY),
         (plain, StatusCode::UNPROCESSABLE_ENTITY),
-        (post("/threads", &json!([1])), StatusCode::UNPROCESSABLE_ENTITY),
-        (post("/threads", &json!({ "metadata": {"a": long} })), StatusCode::PAYLOAD_TOO_LARGE),
-        (get("/assistants/00000000-0000-0000-0000-000000000001"), StatusCode::NOT_FOUND),
+        (
+            post("/threads", &json!([1])),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        (
+            post("/threads", &json!({ "metadata": {"a": long} })),
+            StatusCode::PAYLOAD_TOO_LARGE,
+        ),
+        (
+            get("/assistants/00000000-0000-0000-0000-000000000001"),
+            StatusCode::NOT_FOUND,
+        ),
     ];
     for (request, status) in cases {
         let path = request.uri().to_string();
@@ -111,7 +160,10 @@ async fn a_thread_that_is_not_there_is_the_same_everywhere() {
     let house = House::new().await;
     let run = json!({"assistant_id": ASSISTANT, "input": {"messages": "hi"}});
     let mut bodies = Vec::new();
-    for id in ["01a20000-0000-7000-8000-000000000001", "01a20000-0000-7000-8000-000000000002"] {
+    for id in [
+        "01a20000-0000-7000-8000-000000000001",
+        "01a20000-0000-7000-8000-000000000002",
+    ] {
         let requests = [
             get(&format!("/threads/{id}")),
             get(&format!("/threads/{id}/state")),
