@@ -386,6 +386,8 @@ fn stream_modes(query: &str) -> Vec<String> {
     query
         .split('&')
         .filter_map(|pair| pair.strip_prefix("stream_mode="))
+        // The Python client sends an empty one when it was given none.
+        .filter(|name| !name.is_empty())
         .map(str::to_owned)
         .collect()
 }

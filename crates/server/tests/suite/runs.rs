@@ -119,7 +119,7 @@ async fn a_stream_is_complete_and_can_be_cut_anywhere() {
     let run = events[0].1["run_id"].as_str().unwrap();
 
     let path = format!(
-        "/threads/{thread}/runs/{run}/stream?stream_mode=values&stream_mode=updates&cancel_on_disconnect=0"
+        "/threads/{thread}/runs/{run}/stream?stream_mode=values&stream_mode=updates&stream_mode=&cancel_on_disconnect=0"
     );
     for cut in 0..events.len() {
         let mut request = get(&path);
