@@ -93,11 +93,6 @@ pub async fn operate(
     {
         return Ok(ledger.close(step, StepStatus::AlreadyApplied, produced));
     }
-    if let (Attempt::First, [], Some(at)) = (attempt, done, clients.latest_date())
-        && let Err(error) = plan.check_live(at)
-    {
-        return Ok(ledger.stopped(step, "ApprovalExpired", error.to_string()));
-    }
     let drift = plan.drift(step, done, &now);
     if !drift.is_empty() {
         return Ok(ledger.close(step, StepStatus::Refused { drift }, Produced::default()));

@@ -139,9 +139,7 @@ pub(super) fn complete_body(
     registered_by: &str,
 ) -> Value {
     let mut body: Map<String, Value> = input.as_object().cloned().unwrap_or_default();
-    for response_only in ["tags", "deregisteredAt"] {
-        body.remove(response_only);
-    }
+    body.remove("deregisteredAt");
     if let Some(Value::Array(containers)) = body.get_mut("containerDefinitions") {
         for container in containers.iter_mut().filter_map(Value::as_object_mut) {
             complete_container(container, spec.is_awsvpc());
