@@ -18,14 +18,15 @@ pub mod report;
 mod verify;
 
 pub use analyse::{
-    Citation, Confidence, Diagnosis, Finding, GroundError, Role, TimelineEntry, Verdict,
-    analyse, ground, ground_quote,
+    Citation, Confidence, Diagnosis, Finding, GroundError, Role, TimelineEntry, Verdict, analyse,
+    ground, ground_quote,
 };
 pub use aws::{AwsClients, AwsError, AwsErrorKind, ClientsError, TextCleaner};
 pub use catalogue::{
     Catalogue, CatalogueError, Check, Fix, FixMode, FixOperation, Grade, IamNeeds, LookAlike,
     Matching, Mode, ModeRisk, RiskLevel, Severity, Symptom,
 };
+pub use identify::{Identification, SearchHints, ServiceCandidate, identify};
 pub use observation::{
     Cited, ContainerDefinition, ContainerHealthCheck, ContainerInstanceSnapshot, ContainerSnapshot,
     DeploymentSnapshot, Evidence, EvidenceId, EvidenceLog, Gap, GapReason, HealthCheck,
@@ -36,10 +37,9 @@ pub use observation::{
     SimulatedAction, StackSnapshot, SubnetSnapshot, TargetGroupSnapshot, TargetSnapshot,
     TaskDefinitionSnapshot, TaskSnapshot, VpcEndpointSnapshot,
 };
-pub use identify::{Identification, SearchHints, ServiceCandidate, identify};
+pub use observe::{ObserveError, ObserveOptions, ServiceTarget, observe};
 pub use observe_policy::observe_policy;
 pub use operate::{Attempt, operate, roll_back};
-pub use observe::{ObserveError, ObserveOptions, ServiceTarget, observe};
 pub use plan::{
     APPROVAL_MINUTES, Advice, Alternative, Approval, ApprovalError, Approved, AwsvpcNetwork,
     CircuitBreaker, CpuArchitecture, CreateLogGroup, DiffLine, Direction, Drift, Fingerprint,

@@ -548,8 +548,8 @@ fn a_service_that_may_not_grow() {
         max_capacity: 2,
         activities: vec![(
             at(-30),
-            "AlreadyAtMaxCapacity".to_owned(),
-            "Failed".to_owned(),
+            "alarm AlarmHigh in state ALARM triggered policy cpu".to_owned(),
+            "Unfulfilled: AlreadyAtMaxCapacity".to_owned(),
         )],
         ..ScalingSnapshot::default()
     });

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::health::{Ready, ready, slowest_start};
+use super::health::{ready, slowest_start, slowest_start_of};
 use super::view::{Draft, View, has_any, plain, reasons, short};
 use super::{Confidence, Finding};
 use crate::observation::{
@@ -319,14 +319,21 @@ fn too_slow_start(view: &View<'_>, failing: &Failing<'_>) -> Option<Finding> {
             .unwrap_or(DEFAULT_UNHEALTHY_THRESHOLD);
     let patience = i64::from(grace + checks);
     let lived = (task.stopped_at? - task.started_at?).num_seconds();
-    let own: Option<Ready<'_>> = ready(view, task);
-    let slowest = own.or_else(|| slowest_start(view));
+    // How fast another revision starts says something only if that is too slow as well.
+    let slowest = ready(view, task)
+        .or_else(|| slowest_start_of(view, &task.task_definition))
+        .or_else(|| slowest_start(view).filter(|ready| ready.seconds >= patience.min(lived)));
     let registered = registered_port(view.observation, failing.group);
     let other_port = listening_port(view).is_some_and(|(port, ..)| Some(port) != registered);
+    let stopped_soon = lived <= patience + 120;
     let too_slow = match slowest {
         Some(ready) => ready.seconds >= patience.min(lived),
-        // It wrote lines all its life and never said that it serves.
-        None => view.lines_of(task, None).count() > 1 && lived <= patience + 120,
+        // It wrote lines all its life and never said that it serves; or it said nothing at all,
+        // where a revision before it served.
+        None => {
+            let talked = view.lines_of(task, None).count() > 1;
+            stopped_soon && (talked || served_before(view, failing, task, registered))
+        }
     };
     if !too_slow || other_port {
         return None;
@@ -358,6 +365,40 @@ fn too_slow_start(view: &View<'_>, failing: &Failing<'_>) -> Option<Finding> {
         None => draft,
     }
     .finish()
+}
+
+/// Whether another revision serves, or served, at the port that the load balancer checks.
+fn served_before(
+    view: &View<'_>,
+    failing: &Failing<'_>,
+    task: &TaskSnapshot,
+    registered: Option<i32>,
+) -> bool {
+    let fixed = failing.group.health_check.port.as_deref();
+    if registered.is_none() || fixed.is_some_and(|port| port != "traffic-port") {
+        return false;
+    }
+    let serves = |other: &TaskSnapshot| {
+        failing.group.targets.iter().any(|target| {
+            target.state == "healthy"
+                && target.port == registered
+                && other.private_ip.as_ref() == Some(&target.id)
+        })
+    };
+    let observation = view.observation;
+    let served = crate::plan::good_revision(observation).is_some_and(|(good, ..)| {
+        good.arn != task.task_definition
+            && good
+                .containers
+                .iter()
+                .flat_map(|container| &container.port_mappings)
+                .any(|mapping| Some(mapping.container_port) == registered)
+    });
+    served
+        || observation
+            .tasks
+            .iter()
+            .any(|other| other.task_definition != task.task_definition && serves(other))
 }
 
 fn slow_app(view: &View<'_>, failing: &Failing<'_>) -> Option<Finding> {

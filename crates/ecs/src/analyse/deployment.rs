@@ -140,21 +140,14 @@ pub(crate) fn at_max_capacity(view: &View<'_>) -> Option<Finding> {
     if service.desired_count < scaling.max_capacity || scaling.max_capacity == 0 {
         return None;
     }
-    let wanted = scaling.activities.iter().find(|(_, cause, status)| {
-        [cause, status].iter().any(|text| {
-            text.contains("AlreadyAtMaxCapacity") || text.to_lowercase().contains("max capacity")
-        })
-    })?;
+    scaling.held_at_max()?;
     let max = scaling.max_capacity;
     view.draft("scaling-at-max-capacity")?
         .because(format!(
             "`{}` runs at its maximum of {max} tasks and scaling asks for more.",
             service.name
         ))
-        .cite(
-            scaling.evidence,
-            &["AlreadyAtMaxCapacity", &wanted.1, &wanted.2],
-        )
+        .cite(scaling.evidence, &["AlreadyAtMaxCapacity"])
         .cite(
             scaling.evidence,
             &[

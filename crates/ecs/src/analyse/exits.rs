@@ -44,6 +44,8 @@ pub(crate) fn exits(view: &View<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     let mut findings: Vec<Finding> = Vec::new();
+    let mut explained = Vec::new();
+    let mut unexplained = Vec::new();
     for task in view.failures() {
         let ended_by_itself = match task.stop_code.as_deref() {
             Some("EssentialContainerExited") => true,
@@ -56,20 +58,44 @@ pub(crate) fn exits(view: &View<'_>) -> Vec<Finding> {
         let Some(ending) = ended_by_itself.then(|| ending(view, task)).flatten() else {
             continue;
         };
-        let finding = out_of_memory(view, &ending)
+        let specific = out_of_memory(view, &ending)
             .or_else(|| wrong_architecture(view, &ending))
             .or_else(|| command_not_found(view, &ending))
             .or_else(|| sidecar(view, &ending))
             .or_else(|| missing_variable(view, &ending, &patterns))
-            .or_else(|| dependency(view, &ending, &patterns))
-            .or_else(|| crash(view, &ending, &patterns));
-        let Some(finding) = finding else { continue };
-        match findings.iter_mut().find(|known| known.mode == finding.mode) {
-            Some(known) => known.affected.push(task.arn.clone()),
-            None => findings.push(finding),
+            .or_else(|| dependency(view, &ending, &patterns));
+        match specific {
+            Some(finding) => {
+                explained.push(ending.program());
+                add(&mut findings, finding, task);
+            }
+            None => unexplained.push(ending),
+        }
+    }
+    // Tasks whose own last words were not read ended as their siblings did.
+    for ending in &unexplained {
+        if !explained.contains(&ending.program())
+            && let Some(finding) = crash(view, ending, &patterns)
+        {
+            add(&mut findings, finding, ending.task);
         }
     }
     findings
+}
+
+/// Adds a finding, or to a known one of its mode the task that it is about.
+fn add(findings: &mut Vec<Finding>, finding: Finding, task: &TaskSnapshot) {
+    match findings.iter_mut().find(|known| known.mode == finding.mode) {
+        Some(known) => known.affected.push(task.arn.clone()),
+        None => findings.push(finding),
+    }
+}
+
+impl<'a> Ending<'a> {
+    /// What ended: tasks that run the same container of the same revision end for the same reason.
+    fn program(&self) -> (&'a str, &'a str) {
+        (&self.task.task_definition, &self.container.name)
+    }
 }
 
 struct Patterns {

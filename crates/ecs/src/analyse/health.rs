@@ -49,6 +49,16 @@ pub(crate) fn slowest_start<'a>(view: &View<'a>) -> Option<Ready<'a>> {
         .max_by_key(|ready| ready.seconds)
 }
 
+/// The longest time a task of this revision took until it served.
+pub(crate) fn slowest_start_of<'a>(view: &View<'a>, revision: &str) -> Option<Ready<'a>> {
+    view.observation
+        .tasks
+        .iter()
+        .filter(|task| task.task_definition == revision)
+        .filter_map(|task| ready(view, task))
+        .max_by_key(|ready| ready.seconds)
+}
+
 /// The longest time from a start to a line that says the program serves, in seconds.
 pub(crate) fn slowest_start_seconds(observation: &Observation) -> Option<i64> {
     let pattern = Regex::new(READY_LINE).ok()?;

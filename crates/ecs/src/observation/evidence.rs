@@ -58,7 +58,11 @@ impl EvidenceLog {
         read_at: DateTime<Utc>,
         content: serde_json::Value,
     ) -> EvidenceId {
-        let id = EvidenceId(u32::try_from(self.items.len()).unwrap_or(u32::MAX).saturating_add(1));
+        let id = EvidenceId(
+            u32::try_from(self.items.len())
+                .unwrap_or(u32::MAX)
+                .saturating_add(1),
+        );
         self.items.push(Evidence {
             id,
             call: call.into(),

@@ -102,8 +102,18 @@ pub struct ScalingSnapshot {
     pub suspended: bool,
     /// Policy names.
     pub policies: Vec<String>,
-    /// Recent activities, newest first: time, cause, status.
+    /// Recent activities, newest first: time, cause, status; the status of one that did not scale
+    /// names the reasons, such as `Unfulfilled: AlreadyAtMaxCapacity`.
     pub activities: Vec<(DateTime<Utc>, String, String)>,
+}
+
+impl ScalingSnapshot {
+    /// When scaling last asked for more tasks than it may start, if that is its latest word.
+    #[must_use]
+    pub fn held_at_max(&self) -> Option<DateTime<Utc>> {
+        let (at, _, status) = self.activities.iter().max_by_key(|(at, ..)| *at)?;
+        status.contains("AlreadyAtMaxCapacity").then_some(*at)
+    }
 }
 
 /// The CloudFormation stack that owns the service.

@@ -114,6 +114,7 @@ async fn read_activities(
         .describe_scaling_activities()
         .service_namespace(ServiceNamespace::Ecs)
         .resource_id(target.scaling_id())
+        .include_not_scaled_activities(true)
         .max_results(MOST_ACTIVITIES);
     clients
         .read(

@@ -31,6 +31,7 @@ pub use operation::{
     RegisterTaskDefinitionRevision, RevisionRef, SecurityGroupRuleChange, StopTask,
     TaskDefinitionChange, UpdateService,
 };
+pub(crate) use proof::good_revision;
 pub use propose::propose;
 pub(crate) use render::{needs, shown, undo};
 

@@ -179,7 +179,11 @@ fn every_repairable_mode_has_its_repair() {
                 world.scaling = Some(ScalingSnapshot {
                     min_capacity: 1,
                     max_capacity: 2,
-                    activities: vec![(at(-30), "AlreadyAtMaxCapacity".to_owned(), String::new())],
+                    activities: vec![(
+                        at(-30),
+                        "alarm".to_owned(),
+                        "Unfulfilled: AlreadyAtMaxCapacity".to_owned(),
+                    )],
                     ..ScalingSnapshot::default()
                 });
             },

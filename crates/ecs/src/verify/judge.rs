@@ -1,10 +1,13 @@
 //! Comparing the service now with the service before the repair.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::analyse::{Citation, ground_quote};
 use crate::observation::{EvidenceId, Observation};
+
+/// How long a refusal to scale counts after scaling last said it.
+const REFUSAL_LASTS: TimeDelta = TimeDelta::minutes(15);
 
 /// What the service was like before the repair.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,14 +95,29 @@ pub fn judge(baseline: &Baseline, observation: &Observation) -> Verification {
         .iter()
         .find(|deployment| deployment.status == "PRIMARY");
     let began = primary.and_then(|primary| primary.created_at);
-    let since = began.map_or(baseline.observed_at, |began| {
-        began.max(baseline.observed_at)
-    });
+    let steady = service
+        .events
+        .iter()
+        .filter(|event| event.message.contains("has reached a steady state"))
+        .map(|event| event.at)
+        .max();
+    // What failed before the service became steady again is history.
+    let since = [began, steady]
+        .into_iter()
+        .flatten()
+        .fold(baseline.observed_at, DateTime::max);
     let failures: Vec<_> = observation
         .tasks
         .iter()
         .filter(|task| {
             task.last_status == "STOPPED" && task.stopped_at.is_some_and(|at| at > since)
+        })
+        // What the deployment before left behind may still end in its own way.
+        .filter(|task| match (task.started_by.as_deref(), primary) {
+            (Some(deployment), Some(primary)) if deployment.starts_with("ecs-svc/") => {
+                deployment == primary.id
+            }
+            _ => task.task_definition == service.task_definition,
         })
         .filter(|task| {
             matches!(
@@ -133,6 +151,12 @@ pub fn judge(baseline: &Baseline, observation: &Observation) -> Verification {
     let rollout = primary.and_then(|primary| primary.rollout_state.as_deref());
     let enough_targets = observation.target_groups.is_empty()
         || usize::try_from(now.desired).is_ok_and(|desired| now.healthy_targets >= desired);
+    // Scaling says so again as long as the load calls for more.
+    let held_at_max = observation
+        .scaling
+        .as_ref()
+        .and_then(|scaling| scaling.held_at_max())
+        .is_some_and(|at| observation.observed_at - at < REFUSAL_LASTS);
     let settled = service.status == "ACTIVE"
         && now.running >= now.desired
         && (now.desired > 0 || baseline.desired == 0)
@@ -140,7 +164,8 @@ pub fn judge(baseline: &Baseline, observation: &Observation) -> Verification {
         && service.deployments.len() <= 1
         && enough_targets
         && unhealthy_targets + starting_targets + sick_tasks == 0
-        && failures.is_empty();
+        && failures.is_empty()
+        && !held_at_max;
 
     let mut why = vec![format!("{} of {} tasks run", now.running, now.desired)];
     let mut evidence = Vec::new();
@@ -160,6 +185,9 @@ pub fn judge(baseline: &Baseline, observation: &Observation) -> Verification {
     }
     if !observation.target_groups.is_empty() {
         why.push(format!("{} targets are healthy", now.healthy_targets));
+    }
+    if held_at_max {
+        why.push("scaling asks for more tasks than it may start".to_owned());
     }
     if unhealthy_targets > 0 {
         why.push(format!("{unhealthy_targets} targets are unhealthy"));

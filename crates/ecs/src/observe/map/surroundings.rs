@@ -1,6 +1,6 @@
 //! Log events, scaling activities and stack events.
 
-use aws_sdk_applicationautoscaling::types::ScalingActivity;
+use aws_sdk_applicationautoscaling::types::{NotScaledReason, ScalingActivity};
 use aws_sdk_cloudformation::types::StackEvent;
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 use chrono::{DateTime, Utc};
@@ -16,16 +16,24 @@ pub(crate) fn log_line(from: &FilteredLogEvent, cleaner: &TextCleaner) -> Option
     })
 }
 
+/// What scaling did, or why it did nothing: the status then names the reasons.
 pub(crate) fn activity(
     from: &ScalingActivity,
     cleaner: &TextCleaner,
 ) -> Option<(DateTime<Utc>, String, String)> {
     let at = moment(Some(from.start_time()))?;
-    Some((
-        at,
-        cleaner.words(from.cause()),
-        from.status_code().as_str().to_owned(),
-    ))
+    let reasons: Vec<&str> = from
+        .not_scaled_reasons()
+        .iter()
+        .map(NotScaledReason::code)
+        .collect();
+    let status = from.status_code().as_str();
+    let status = if reasons.is_empty() {
+        status.to_owned()
+    } else {
+        format!("{status}: {}", cleaner.words(&reasons.join(", ")))
+    };
+    Some((at, cleaner.words(from.cause()), status))
 }
 
 /// A stack event that says something failed.
