@@ -67,6 +67,7 @@ pub(crate) fn place(
         timer: Arc::new(TokioTimer::scaled(speed)),
         pace: VerificationPace {
             interval: Duration::from_secs(20),
+            settle: Duration::from_secs(180),
             // The lab's time also runs while this machine is busy with something else.
             timeout: Duration::from_secs(3600),
         },

@@ -74,7 +74,7 @@ impl Bench {
             permissions: Permissions { allow_write: true, allow_sensitive_data: true },
             budgets: Budgets::default(),
             pace: VerificationPace {
-                interval: Duration::from_secs(15),
+                interval: Duration::from_secs(45),
                 settle: Duration::from_secs(185),
                 timeout: Duration::from_secs(1_200),
             },
