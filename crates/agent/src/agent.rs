@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ecs_agent_credentials::{CredentialContext, Sources};
 use ecs_agent_ecs::{Catalogue, CatalogueError};
-use ecs_agent_store::{LeaseError, StoreError};
 use ecs_agent_runtime::{EventBody, InterruptId, MessageId, RunId, ThreadId, ThreadStatus};
+use ecs_agent_store::{LeaseError, StoreError};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -81,7 +81,9 @@ pub struct EcsDeepAgent {
 
 impl std::fmt::Debug for EcsDeepAgent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EcsDeepAgent").field("thread", &self.session.thread).finish_non_exhaustive()
+        f.debug_struct("EcsDeepAgent")
+            .field("thread", &self.session.thread)
+            .finish_non_exhaustive()
     }
 }
 
@@ -151,7 +153,11 @@ impl WantsSettings {
     /// Gives model, store, budgets and the rest.
     #[must_use]
     pub fn settings(self, settings: InvocationSettings) -> Ready {
-        Ready { context: self.context, sources: self.sources, settings }
+        Ready {
+            context: self.context,
+            sources: self.sources,
+            settings,
+        }
     }
 }
 
@@ -182,24 +188,46 @@ async fn begin(
 ) -> Result<Option<Stop>, AgentError> {
     match input {
         Input::Say(text) => {
-            log.append(EventBody::HumanSaid { id: MessageId::new(Uuid::now_v7()), text }).await?;
+            log.append(EventBody::HumanSaid {
+                id: MessageId::new(Uuid::now_v7()),
+                text,
+            })
+            .await?;
         }
-        Input::Answer { interrupt, answer, by } => {
+        Input::Answer {
+            interrupt,
+            answer,
+            by,
+        } => {
             if !log.state().interrupts().contains_key(&interrupt) {
-                return Err(AgentError::NoSuchInterrupt { thread: session.thread, interrupt });
+                return Err(AgentError::NoSuchInterrupt {
+                    thread: session.thread,
+                    interrupt,
+                });
             }
-            log.append(EventBody::InterruptAnswered { interrupt_id: interrupt, answer, by }).await?;
+            log.append(EventBody::InterruptAnswered {
+                interrupt_id: interrupt,
+                answer,
+                by,
+            })
+            .await?;
         }
         Input::Continue => match log.thread().status() {
             ThreadStatus::Ended(outcome) => return Ok(Some(Stop::Ended(outcome))),
             ThreadStatus::Interrupted => return Ok(Some(Stop::Interrupted)),
             ThreadStatus::Idle if log.state().messages().is_empty() => {
-                return Err(AgentError::NothingSaid { thread: session.thread });
+                return Err(AgentError::NothingSaid {
+                    thread: session.thread,
+                });
             }
             ThreadStatus::Idle | ThreadStatus::Running => {}
         },
     }
     let run = RunId::new(Uuid::now_v7());
-    log.append(EventBody::RunStarted { run, budgets: session.settings.budgets }).await?;
+    log.append(EventBody::RunStarted {
+        run,
+        budgets: session.settings.budgets,
+    })
+    .await?;
     Ok(None)
 }

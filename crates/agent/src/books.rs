@@ -35,10 +35,22 @@ impl Books {
         let owner = RunOwner::this_process(RunId::new(Uuid::now_v7()));
         let lasts = Duration::from_secs(settings.budgets.max_seconds).saturating_add(GRACE);
         let now = settings.timer.now();
-        let lease = settings.store.acquire_run(&tenant, thread, &owner, now, lasts).await?;
-        let books = Self { settings: settings.clone(), tenant, thread, invocation, lease };
+        let lease = settings
+            .store
+            .acquire_run(&tenant, thread, &owner, now, lasts)
+            .await?;
+        let books = Self {
+            settings: settings.clone(),
+            tenant,
+            thread,
+            invocation,
+            lease,
+        };
         books
-            .audit("invocation_started", json!({"reference": settings.reference.to_string()}))
+            .audit(
+                "invocation_started",
+                json!({"reference": settings.reference.to_string()}),
+            )
             .await?;
         Ok(books)
     }
@@ -56,14 +68,20 @@ impl Books {
         for (path, text) in log.map(ThreadLog::files).unwrap_or_default() {
             let kind = path.trim_start_matches('/');
             let now = self.settings.timer.now();
-            self.settings.store.save_report(&self.tenant, self.thread, kind, &text, now).await?;
+            self.settings
+                .store
+                .save_report(&self.tenant, self.thread, kind, &text, now)
+                .await?;
         }
         self.audit(
             "invocation_ended",
             json!({"calls": calls.len(), "context_cleared": context.is_cleared()}),
         )
         .await?;
-        self.settings.store.release_run(&self.tenant, self.lease).await
+        self.settings
+            .store
+            .release_run(&self.tenant, self.lease)
+            .await
     }
 
     /// Closes the record of an invocation whose cell ended before it could, and gives the thread
@@ -76,10 +94,23 @@ impl Books {
         let tenant = TenantScope::local();
         let owner = RunOwner::this_process(RunId::new(Uuid::now_v7()));
         let now = settings.timer.now();
-        let lease = settings.store.take_over_run(&tenant, thread, &owner, now, GRACE).await?;
-        let books = Self { settings: settings.clone(), tenant, thread, invocation, lease };
+        let lease = settings
+            .store
+            .take_over_run(&tenant, thread, &owner, now, GRACE)
+            .await?;
+        let books = Self {
+            settings: settings.clone(),
+            tenant,
+            thread,
+            invocation,
+            lease,
+        };
         books.audit("invocation_crashed", json!({})).await?;
-        Ok(books.settings.store.release_run(&books.tenant, books.lease).await?)
+        Ok(books
+            .settings
+            .store
+            .release_run(&books.tenant, books.lease)
+            .await?)
     }
 
     async fn audit(&self, kind: &str, mut content: Value) -> Result<(), StoreError> {
@@ -92,6 +123,10 @@ impl Books {
             kind: kind.to_owned(),
             content,
         };
-        self.settings.store.audit_append(&self.tenant, &entry).await.map(|_record| ())
+        self.settings
+            .store
+            .audit_append(&self.tenant, &entry)
+            .await
+            .map(|_record| ())
     }
 }

@@ -49,7 +49,10 @@ pub(crate) fn agents(toolbox: &Toolbox) -> AgentSpec {
             description: (*description).to_owned(),
             system_prompt: (*prompt).to_owned(),
             tools: toolbox.specs(name),
-            builtin: BuiltinTools { todos: false, files: true },
+            builtin: BuiltinTools {
+                todos: false,
+                files: true,
+            },
             subagents: Vec::new(),
         })
         .collect();
@@ -78,11 +81,18 @@ mod tests {
                 .into_iter()
                 .map(|tool| tool.name)
                 .collect();
-            known.extend(agent.subagents.iter().map(|subagent| subagent.name.to_string()));
+            known.extend(
+                agent
+                    .subagents
+                    .iter()
+                    .map(|subagent| subagent.name.to_string()),
+            );
             for word in agent.system_prompt.split('`').skip(1).step_by(2) {
                 let is_answer = word.ends_with('…');
                 assert!(
-                    is_answer || OTHER_WORDS.contains(&word) || known.iter().any(|name| name == word),
+                    is_answer
+                        || OTHER_WORDS.contains(&word)
+                        || known.iter().any(|name| name == word),
                     "the prompt of {} names `{word}`, which it does not have",
                     agent.name
                 );

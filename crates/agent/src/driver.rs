@@ -65,18 +65,31 @@ pub(crate) async fn drive(
             match effect {
                 Effect::EndRun { outcome } => {
                     if writes.is_empty() {
-                        log.append(EventBody::RunEnded { outcome: outcome.clone() }).await?;
+                        log.append(EventBody::RunEnded {
+                            outcome: outcome.clone(),
+                        })
+                        .await?;
                         return Ok(Stop::Ended(outcome));
                     }
                     reads.clear();
                 }
                 Effect::AskPerson { .. } => {}
-                Effect::CallModel { frame, request, attempt } => {
+                Effect::CallModel {
+                    frame,
+                    request,
+                    attempt,
+                } => {
                     if busy.insert(key.clone()) {
                         reads.push(Box::pin(ask_model(session, key, frame, request, attempt)));
                     }
                 }
-                Effect::CallTool { frame, agent, call, answer, attempt } => {
+                Effect::CallTool {
+                    frame,
+                    agent,
+                    call,
+                    answer,
+                    attempt,
+                } => {
                     if busy.insert(key.clone()) {
                         let input = ToolInput {
                             arguments: call.arguments.clone(),
@@ -91,7 +104,9 @@ pub(crate) async fn drive(
                         let work = call_tool(session, toolbox, key, frame, agent, call, input);
                         match intent {
                             Intent::Reads => reads.push(Box::pin(work)),
-                            Intent::BeginsPlan { .. } | Intent::Writes => writes.push(Box::pin(work)),
+                            Intent::BeginsPlan { .. } | Intent::Writes => {
+                                writes.push(Box::pin(work))
+                            }
                         }
                     }
                 }
@@ -141,7 +156,11 @@ async fn ask_model(
 ) -> Completion {
     if attempt > 1 {
         let wait = Duration::from_secs(1u64 << attempt.saturating_sub(2).min(5));
-        session.settings.timer.sleep(wait.min(LONGEST_BACKOFF)).await;
+        session
+            .settings
+            .timer
+            .sleep(wait.min(LONGEST_BACKOFF))
+            .await;
     }
     let event = match session.settings.model.respond(request).await {
         Ok(reply) => EventBody::ModelReplied {
@@ -176,9 +195,11 @@ async fn call_tool(
         Some(tool) => survive(tool.call(session, input)).await,
     };
     let event = match reply {
-        ToolReply::Returned(outcome) => {
-            EventBody::ToolReturned { frame, call_id: call.id, outcome }
-        }
+        ToolReply::Returned(outcome) => EventBody::ToolReturned {
+            frame,
+            call_id: call.id,
+            outcome,
+        },
         ToolReply::Ask(payload) => raise(frame, &call, payload),
     };
     (key, event)
@@ -195,9 +216,12 @@ fn raise(frame: FramePath, call: &ToolCall, payload: Value) -> EventBody {
 
 /// A tool that panics is a tool that failed: the model reads so and the run goes on.
 async fn survive(work: impl Future<Output = ToolReply>) -> ToolReply {
-    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_payload| {
-        ToolReply::Returned(ToolOutcome::error(
-            "the tool failed unexpectedly; its place is in the log of the program",
-        ))
-    })
+    AssertUnwindSafe(work)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_payload| {
+            ToolReply::Returned(ToolOutcome::error(
+                "the tool failed unexpectedly; its place is in the log of the program",
+            ))
+        })
 }

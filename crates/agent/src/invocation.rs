@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ecs_agent_credentials::{Cell, CellError, ClearGuard, CredentialContext, InvocationId, Sources};
+use ecs_agent_credentials::{
+    Cell, CellError, ClearGuard, CredentialContext, InvocationId, Sources,
+};
 use ecs_agent_runtime::{Budget, InterruptId, RunOutcome, ThreadId};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -99,9 +101,11 @@ pub async fn invoke(
     // The cell's own token stays untouched: cancelling is an event, so that it is logged and a
     // change to AWS in flight is waited for.
     let on_cell = settings.clone();
-    let ran = Cell::run(&invocation.to_string(), CancellationToken::new(), move || {
-        run_on_cell(on_cell, sources, thread, input, cancel, invocation)
-    })
+    let ran = Cell::run(
+        &invocation.to_string(),
+        CancellationToken::new(),
+        move || run_on_cell(on_cell, sources, thread, input, cancel, invocation),
+    )
     .await;
     match ran {
         Ok(outcome) => Ok(outcome?),
@@ -120,8 +124,11 @@ async fn run_on_cell(
     cancel: CancellationToken,
     invocation: InvocationId,
 ) -> Result<InvocationResult, AgentError> {
-    let context =
-        CredentialContext::new(invocation, settings.region.clone(), settings.endpoints.clone());
+    let context = CredentialContext::new(
+        invocation,
+        settings.region.clone(),
+        settings.endpoints.clone(),
+    );
     let guard = ClearGuard::new(context.clone());
     let books = Books::open(&settings, thread, invocation).await?;
     let agent = EcsDeepAgent::builder()
@@ -130,7 +137,9 @@ async fn run_on_cell(
         .build(thread)?;
     let ran = agent.run(input, &cancel).await;
     drop(guard);
-    books.close(ran.as_ref().ok().map(|(_, log)| log), &context).await?;
+    books
+        .close(ran.as_ref().ok().map(|(_, log)| log), &context)
+        .await?;
     let (stop, log) = ran?;
     Ok(InvocationResult {
         thread,
@@ -149,7 +158,10 @@ fn status(stop: Stop, log: &ThreadLog) -> InvocationStatus {
             log.state()
                 .interrupts()
                 .values()
-                .map(|open| OpenInterrupt { id: open.id, payload: open.payload.clone() })
+                .map(|open| OpenInterrupt {
+                    id: open.id,
+                    payload: open.payload.clone(),
+                })
                 .collect(),
         ),
         Stop::Ended(RunOutcome::Completed { text }) => InvocationStatus::Done { text },

@@ -23,9 +23,7 @@ mod tools;
 
 pub use agent::{AgentError, EcsDeepAgent, Input, Ready, WantsContext, WantsSettings};
 pub use definition::agent_definition;
-pub use invocation::{
-    InvocationError, InvocationResult, InvocationStatus, OpenInterrupt, invoke,
-};
+pub use invocation::{InvocationError, InvocationResult, InvocationStatus, OpenInterrupt, invoke};
 pub use log::LogError;
 pub use progress::{Progress, ProgressSink, Silent};
 pub use runbook::RunbookModel;

@@ -49,7 +49,13 @@ impl ThreadLog {
             thread.apply(&stored.event)?;
             seq = stored.seq;
         }
-        Ok(Self { settings: settings.clone(), tenant, id, thread, seq })
+        Ok(Self {
+            settings: settings.clone(),
+            tenant,
+            id,
+            thread,
+            seq,
+        })
     }
 
     pub(crate) const fn thread(&self) -> &Thread {
@@ -63,7 +69,11 @@ impl ThreadLog {
         let event = Event::new(self.settings.timer.now(), body);
         self.thread.check(&event)?;
         self.tell(LogMoment::AboutToAppend(self.seq.next().get()));
-        self.seq = self.settings.store.append(&self.tenant, self.id, self.seq, &event).await?;
+        self.seq = self
+            .settings
+            .store
+            .append(&self.tenant, self.id, self.seq, &event)
+            .await?;
         self.accept(&event)
     }
 
@@ -75,11 +85,21 @@ impl ThreadLog {
         call_id: &ToolCallId,
         intent: &Intent,
     ) -> Result<(), LogError> {
-        let body = EventBody::ToolStarted { frame: frame.clone(), call_id: call_id.clone() };
-        let Intent::BeginsPlan { plan_hash, approval } = intent else {
+        let body = EventBody::ToolStarted {
+            frame: frame.clone(),
+            call_id: call_id.clone(),
+        };
+        let Intent::BeginsPlan {
+            plan_hash,
+            approval,
+        } = intent
+        else {
             return self.append(body).await;
         };
-        let approval = Approval { plan_hash: plan_hash.clone(), approval: approval.clone() };
+        let approval = Approval {
+            plan_hash: plan_hash.clone(),
+            approval: approval.clone(),
+        };
         let event = Event::new(self.settings.timer.now(), body);
         self.thread.check(&event)?;
         self.tell(LogMoment::AboutToAppend(self.seq.next().get()));
@@ -96,13 +116,22 @@ impl ThreadLog {
         let now = self.settings.timer.now();
         self.thread.deadline().map_or(
             Duration::from_secs(self.settings.budgets.max_seconds),
-            |deadline| deadline.signed_duration_since(now).to_std().unwrap_or_default(),
+            |deadline| {
+                deadline
+                    .signed_duration_since(now)
+                    .to_std()
+                    .unwrap_or_default()
+            },
         )
     }
 
     /// The thread's files by path.
     pub(crate) fn files(&self) -> BTreeMap<String, String> {
-        self.state().files().iter().map(|(path, text)| (path.to_string(), text.to_owned())).collect()
+        self.state()
+            .files()
+            .iter()
+            .map(|(path, text)| (path.to_string(), text.to_owned()))
+            .collect()
     }
 
     /// What the events add up to.
@@ -117,7 +146,10 @@ impl ThreadLog {
     }
 
     fn accept(&mut self, event: &Event) -> Result<(), LogError> {
-        self.settings.progress.progress(&Progress::Event { seq: self.seq.get(), event });
+        self.settings.progress.progress(&Progress::Event {
+            seq: self.seq.get(),
+            event,
+        });
         self.tell(LogMoment::Appended(self.seq.get()));
         Ok(self.thread.apply(event)?)
     }

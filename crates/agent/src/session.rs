@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ecs_agent_credentials::{
-    ContextDescription, ContextError, ContextState, CredentialContext, CredentialReference, PolicyError, ScopeRequest,
-    ServiceContext, SourceError, Sources,
+    ContextDescription, ContextError, ContextState, CredentialContext, CredentialReference,
+    PolicyError, ScopeRequest, ServiceContext, SourceError, Sources,
 };
 use ecs_agent_ecs::{
-    AwsClients, AwsError, Catalogue, ClientsError, ObserveError, ServiceTarget, observe_policy, report,
+    AwsClients, AwsError, Catalogue, ClientsError, ObserveError, ServiceTarget, observe_policy,
+    report,
 };
 use ecs_agent_runtime::{ThreadId, ToolOutcome};
 use serde_json::{Value, json};
@@ -154,7 +155,8 @@ impl Session {
             object.insert("account".to_owned(), json!(described.account));
         }
         Ok(ToolOutcome::success(
-            json!({"summary": format!("{target} in {region}"), "file": "/service_context.md"}).to_string(),
+            json!({"summary": format!("{target} in {region}"), "file": "/service_context.md"})
+                .to_string(),
         )
         .with_value(values::SERVICE_CONTEXT, value)
         .with_file("/service_context.md", text))
@@ -162,7 +164,9 @@ impl Session {
 
     /// Tells whoever watches what a tool is doing.
     pub(crate) fn note(&self, agent: &str, text: &str) {
-        self.settings.progress.progress(&crate::progress::Progress::Note { agent, text });
+        self.settings
+            .progress
+            .progress(&crate::progress::Progress::Note { agent, text });
     }
 }
 
@@ -172,8 +176,11 @@ pub(crate) fn stored<T: serde::de::DeserializeOwned>(
     key: &str,
 ) -> Result<T, SessionError> {
     let value = state.get(key).ok_or_else(|| {
-        SessionError::State(format!("the thread has no `{key}` yet; the specialist before this one provides it"))
+        SessionError::State(format!(
+            "the thread has no `{key}` yet; the specialist before this one provides it"
+        ))
     })?;
-    serde_json::from_value(value.clone())
-        .map_err(|error| SessionError::State(format!("the thread's `{key}` cannot be read: {error}")))
+    serde_json::from_value(value.clone()).map_err(|error| {
+        SessionError::State(format!("the thread's `{key}` cannot be read: {error}"))
+    })
 }

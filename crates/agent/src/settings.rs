@@ -68,7 +68,10 @@ pub struct ServiceHints {
 impl ServiceHints {
     /// What narrows a search.
     pub(crate) fn for_search(&self) -> SearchHints {
-        SearchHints { cluster: self.cluster.clone(), service: self.service.clone() }
+        SearchHints {
+            cluster: self.cluster.clone(),
+            service: self.service.clone(),
+        }
     }
 }
 

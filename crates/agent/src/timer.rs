@@ -30,7 +30,9 @@ impl TokioTimer {
     /// Waits `speed` times shorter, for a simulated world that runs that much faster.
     #[must_use]
     pub const fn scaled(speed: f64) -> Self {
-        Self { speed: if speed < 0.001 { 0.001 } else { speed } }
+        Self {
+            speed: if speed < 0.001 { 0.001 } else { speed },
+        }
     }
 }
 

@@ -5,9 +5,9 @@ use ecs_agent_credentials::{PolicyError, SessionPolicy, Statement};
 /// Every read that identifying, observing and verifying a service may make, by IAM service prefix.
 ///
 /// Wildcards are used where AWS's own naming makes them exact for reads (`Describe*`), so that the
-/// policy stays far below the 2,048 characters that STS takes. No action here returns the value of
-/// a secret.
-const READS: [&str; 24] = [
+/// policy stays far below the 2,048 characters that STS takes. No action here concerns a
+/// secret.
+const READS: [&str; 22] = [
     "application-autoscaling:Describe*",
     "cloudformation:DescribeStackEvents",
     "cloudformation:DescribeStackResources",
@@ -30,8 +30,6 @@ const READS: [&str; 24] = [
     "logs:DescribeLogGroups",
     "logs:DescribeLogStreams",
     "logs:FilterLogEvents",
-    "secretsmanager:DescribeSecret",
-    "ssm:DescribeParameters",
 ];
 
 /// The session policy of the `Observe` scope.

@@ -52,9 +52,18 @@ impl<'a> Conversation<'a> {
                     answered.clear();
                 }
                 Message::Ai { tool_calls, .. } => calls.extend(tool_calls),
-                Message::Tool { call_id, status, text, .. } => {
+                Message::Tool {
+                    call_id,
+                    status,
+                    text,
+                    ..
+                } => {
                     if let Some(call) = calls.iter().rfind(|call| call.id == *call_id) {
-                        answered.push(Answered { call, status: *status, text });
+                        answered.push(Answered {
+                            call,
+                            status: *status,
+                            text,
+                        });
                     }
                 }
             }
@@ -64,12 +73,17 @@ impl<'a> Conversation<'a> {
 
     /// The last answer of a tool.
     pub(super) fn last(&self, tool: &str) -> Option<&Answered<'a>> {
-        self.answered.iter().rfind(|answer| answer.call.name == tool)
+        self.answered
+            .iter()
+            .rfind(|answer| answer.call.name == tool)
     }
 
     /// How often a tool has answered.
     pub(super) fn count(&self, tool: &str) -> usize {
-        self.answered.iter().filter(|answer| answer.call.name == tool).count()
+        self.answered
+            .iter()
+            .filter(|answer| answer.call.name == tool)
+            .count()
     }
 }
 

@@ -40,7 +40,10 @@ fn after_registry(answer: &Answered<'_>) -> Move {
 
 fn after_search(found: &Value) -> Move {
     match text_of(found, "match") {
-        "one" => fix(found.get("candidate").unwrap_or(&Value::Null), "the only clear match"),
+        "one" => fix(
+            found.get("candidate").unwrap_or(&Value::Null),
+            "the only clear match",
+        ),
         "several" => {
             let options: Vec<Value> = candidates(found)
                 .map(|candidate| {
@@ -58,15 +61,26 @@ fn after_search(found: &Value) -> Move {
 
 fn after_choice(conversation: &Conversation<'_>, answer: &Answered<'_>) -> Move {
     let choice = answer.json();
-    let searched = conversation.last("find_ecs_service").map(Answered::json).unwrap_or_default();
-    match candidates(&searched).find(|candidate| text_of(candidate, "arn") == text_of(&choice, "choice")) {
+    let searched = conversation
+        .last("find_ecs_service")
+        .map(Answered::json)
+        .unwrap_or_default();
+    match candidates(&searched)
+        .find(|candidate| text_of(candidate, "arn") == text_of(&choice, "choice"))
+    {
         Some(candidate) => fix(candidate, "chosen by the person"),
-        None => Move::Say("not identified: the chosen service was not among the candidates".to_owned()),
+        None => {
+            Move::Say("not identified: the chosen service was not among the candidates".to_owned())
+        }
     }
 }
 
 fn candidates(found: &Value) -> impl Iterator<Item = &Value> {
-    found.get("candidates").and_then(Value::as_array).into_iter().flatten()
+    found
+        .get("candidates")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 fn fix(candidate: &Value, reason: &str) -> Move {

@@ -11,7 +11,10 @@ const WORK: [(&str, &str); 5] = [
     ("triage-specialist", "Diagnose it, read-only"),
     ("repair-planner", "Plan the repair and ask for approval"),
     ("fix-executor", "Carry out the approved plan"),
-    ("verification-specialist", "Verify, roll back if worse, report"),
+    (
+        "verification-specialist",
+        "Verify, roll back if worse, report",
+    ),
 ];
 
 pub(super) fn next(conversation: &Conversation<'_>) -> Move {
@@ -22,7 +25,10 @@ pub(super) fn next(conversation: &Conversation<'_>) -> Move {
         return Move::Say(format!("stopped: {}", last.error()));
     }
     let specialist = text_of(&last.call.arguments, "subagent_type");
-    let place = WORK.iter().position(|(name, _)| *name == specialist).unwrap_or(WORK.len());
+    let place = WORK
+        .iter()
+        .position(|(name, _)| *name == specialist)
+        .unwrap_or(WORK.len());
     if goes_on(specialist, last) {
         hand_to(place + 1, last.text)
     } else {
@@ -61,7 +67,10 @@ fn hand_to(place: usize, words: &str) -> Move {
     };
     Move::Call(vec![
         ("write_todos", todos(place)),
-        ("task", json!({"subagent_type": specialist, "description": words})),
+        (
+            "task",
+            json!({"subagent_type": specialist, "description": words}),
+        ),
     ])
 }
 

@@ -59,7 +59,11 @@ fn reply(request: &ModelRequest) -> ModelReply {
         _ => lead::next(&conversation),
     };
     match next {
-        Move::Say(text) => ModelReply { text, tool_calls: Vec::new(), usage: Usage::default() },
+        Move::Say(text) => ModelReply {
+            text,
+            tool_calls: Vec::new(),
+            usage: Usage::default(),
+        },
         Move::Call(calls) => ModelReply {
             text: String::new(),
             tool_calls: calls

@@ -27,7 +27,10 @@ enum Canned {
 
 impl World {
     fn new(answers: &[(&'static str, Canned)]) -> Self {
-        let mut world = Self { answers: BTreeMap::new(), called: Vec::new() };
+        let mut world = Self {
+            answers: BTreeMap::new(),
+            called: Vec::new(),
+        };
         for (tool, answer) in answers {
             world.answers.entry(tool).or_default().push(answer.clone());
         }
@@ -36,8 +39,15 @@ impl World {
 
     fn answer(&mut self, tool: &str) -> Canned {
         self.called.push(tool.to_owned());
-        let answers = self.answers.get_mut(tool).unwrap_or_else(|| panic!("nobody expects `{tool}`"));
-        if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() }
+        let answers = self
+            .answers
+            .get_mut(tool)
+            .unwrap_or_else(|| panic!("nobody expects `{tool}`"));
+        if answers.len() > 1 {
+            answers.remove(0)
+        } else {
+            answers[0].clone()
+        }
     }
 
     /// Runs the whole thread; interrupts are answered with `choice`.
@@ -45,8 +55,20 @@ impl World {
         let mut thread = Thread::new(agents(&Toolbox::standard()));
         let at = DateTime::from_timestamp(0, 0).unwrap();
         let apply = |thread: &mut Thread, body| thread.apply(&Event::new(at, body)).unwrap();
-        apply(&mut thread, EventBody::HumanSaid { id: MessageId::new(Uuid::nil()), text: words.to_owned() });
-        apply(&mut thread, EventBody::RunStarted { run: RunId::new(Uuid::nil()), budgets: Budgets::default() });
+        apply(
+            &mut thread,
+            EventBody::HumanSaid {
+                id: MessageId::new(Uuid::nil()),
+                text: words.to_owned(),
+            },
+        );
+        apply(
+            &mut thread,
+            EventBody::RunStarted {
+                run: RunId::new(Uuid::nil()),
+                budgets: Budgets::default(),
+            },
+        );
         let mut questions = 0_u128;
         loop {
             let Some(effect) = thread.effects().into_iter().next() else {
@@ -54,27 +76,61 @@ impl World {
             };
             let body = match effect {
                 Effect::EndRun { outcome } => {
-                    let RunOutcome::Completed { text } = &outcome else { panic!("{outcome:?}") };
+                    let RunOutcome::Completed { text } = &outcome else {
+                        panic!("{outcome:?}")
+                    };
                     return text.clone();
                 }
                 Effect::CallModel { frame, request, .. } => {
                     request.check_orphans().unwrap();
                     let reply = reply(&request);
-                    EventBody::ModelReplied { frame, text: reply.text, tool_calls: reply.tool_calls, usage: reply.usage }
+                    EventBody::ModelReplied {
+                        frame,
+                        text: reply.text,
+                        tool_calls: reply.tool_calls,
+                        usage: reply.usage,
+                    }
                 }
                 Effect::AskPerson { interrupt_id, .. } => {
                     assert_eq!(thread.status(), ThreadStatus::Interrupted);
-                    EventBody::InterruptAnswered { interrupt_id, answer: choice.clone(), by: "test".to_owned() }
+                    EventBody::InterruptAnswered {
+                        interrupt_id,
+                        answer: choice.clone(),
+                        by: "test".to_owned(),
+                    }
                 }
-                Effect::CallTool { frame, call, answer: None, .. } => match self.answer(&call.name) {
-                    Canned::Text(text) => EventBody::ToolReturned { frame, call_id: call.id, outcome: ToolOutcome::success(text.to_string()) },
-                    Canned::Error(text) => EventBody::ToolReturned { frame, call_id: call.id, outcome: ToolOutcome::error(text.to_string()) },
+                Effect::CallTool {
+                    frame,
+                    call,
+                    answer: None,
+                    ..
+                } => match self.answer(&call.name) {
+                    Canned::Text(text) => EventBody::ToolReturned {
+                        frame,
+                        call_id: call.id,
+                        outcome: ToolOutcome::success(text.to_string()),
+                    },
+                    Canned::Error(text) => EventBody::ToolReturned {
+                        frame,
+                        call_id: call.id,
+                        outcome: ToolOutcome::error(text.to_string()),
+                    },
                     Canned::Asks(payload) => {
                         questions += 1;
-                        EventBody::InterruptRaised { frame, call_id: call.id, interrupt_id: InterruptId::new(Uuid::from_u128(questions)), payload }
+                        EventBody::InterruptRaised {
+                            frame,
+                            call_id: call.id,
+                            interrupt_id: InterruptId::new(Uuid::from_u128(questions)),
+                            payload,
+                        }
                     }
                 },
-                Effect::CallTool { frame, call, answer: Some(given), .. } => EventBody::ToolReturned {
+                Effect::CallTool {
+                    frame,
+                    call,
+                    answer: Some(given),
+                    ..
+                } => EventBody::ToolReturned {
                     frame,
                     call_id: call.id,
                     outcome: ToolOutcome::success(given.answer.to_string()),
@@ -92,13 +148,30 @@ fn text(value: Value) -> Canned {
 /// Everything up to a diagnosis that finds something.
 fn unwell() -> Vec<(&'static str, Canned)> {
     vec![
-        ("extract_and_set_credentials_from_stack_job", text(json!({"registered": false}))),
-        ("set_aws_credentials_context", text(json!({"state": "filled"}))),
-        ("find_ecs_service", text(json!({"match": "one", "candidate": {"arn": "a", "cluster": "prod", "service": "api"}}))),
-        ("set_service_context_info", text(json!({"summary": "api in prod"}))),
+        (
+            "extract_and_set_credentials_from_stack_job",
+            text(json!({"registered": false})),
+        ),
+        (
+            "set_aws_credentials_context",
+            text(json!({"state": "filled"})),
+        ),
+        (
+            "find_ecs_service",
+            text(
+                json!({"match": "one", "candidate": {"arn": "a", "cluster": "prod", "service": "api"}}),
+            ),
+        ),
+        (
+            "set_service_context_info",
+            text(json!({"summary": "api in prod"})),
+        ),
         ("observe_service", text(json!({}))),
         ("diagnose_observation", text(json!({}))),
-        ("write_diagnostic_report", text(json!({"verdict": "unwell: out of memory"}))),
+        (
+            "write_diagnostic_report",
+            text(json!({"verdict": "unwell: out of memory"})),
+        ),
     ]
 }
 
@@ -106,10 +179,19 @@ fn unwell() -> Vec<(&'static str, Canned)> {
 fn an_unwell_service_goes_through_all_five_specialists() {
     let mut answers = unwell();
     answers.extend([
-        ("propose_plan", text(json!({"decision": "approved: plan ab12, 2 operations, by test"}))),
+        (
+            "propose_plan",
+            text(json!({"decision": "approved: plan ab12, 2 operations, by test"})),
+        ),
         ("execute_operation", text(json!({}))),
-        ("verify_service", text(json!({"state": "healthy", "can_roll_back": true}))),
-        ("write_final_report", text(json!({"verdict": "repaired: api is steady"}))),
+        (
+            "verify_service",
+            text(json!({"state": "healthy", "can_roll_back": true})),
+        ),
+        (
+            "write_final_report",
+            text(json!({"verdict": "repaired: api is steady"})),
+        ),
     ]);
     let mut world = World::new(&answers);
     let said = world.run("api keeps restarting", Value::Null);
@@ -137,9 +219,16 @@ fn an_unwell_service_goes_through_all_five_specialists() {
 fn a_healthy_service_ends_after_the_diagnosis() {
     let mut answers = unwell();
     answers.retain(|(tool, _)| *tool != "write_diagnostic_report");
-    answers.push(("write_diagnostic_report", text(json!({"verdict": "healthy: nothing is wrong"}))));
+    answers.push((
+        "write_diagnostic_report",
+        text(json!({"verdict": "healthy: nothing is wrong"})),
+    ));
     let mut world = World::new(&answers);
-    assert!(world.run("is api fine?", Value::Null).starts_with("healthy:"));
+    assert!(
+        world
+            .run("is api fine?", Value::Null)
+            .starts_with("healthy:")
+    );
 }
 
 #[test]
@@ -154,48 +243,99 @@ fn several_matches_are_a_question_and_the_choice_is_taken() {
         ]})),
     ));
     answers.push(("ask_person", Canned::Asks(json!({"kind": "question"}))));
-    answers.push(("propose_plan", text(json!({"decision": "rejected: not now"}))));
+    answers.push((
+        "propose_plan",
+        text(json!({"decision": "rejected: not now"})),
+    ));
     let mut world = World::new(&answers);
     let said = world.run("api", json!({"choice": "two"}));
     assert!(said.starts_with("rejected: not now"), "{said}");
-    assert!(world.called.contains(&"set_service_context_info".to_owned()));
+    assert!(
+        world
+            .called
+            .contains(&"set_service_context_info".to_owned())
+    );
 }
 
 #[test]
 fn what_did_not_help_is_rolled_back_once() {
     let mut answers = unwell();
     answers.extend([
-        ("propose_plan", text(json!({"decision": "approved: plan ab12, 1 operation, by test"}))),
+        (
+            "propose_plan",
+            text(json!({"decision": "approved: plan ab12, 1 operation, by test"})),
+        ),
         ("execute_operation", text(json!({}))),
-        ("verify_service", text(json!({"state": "worse", "can_roll_back": true}))),
-        ("verify_service", text(json!({"state": "unchanged", "can_roll_back": false}))),
+        (
+            "verify_service",
+            text(json!({"state": "worse", "can_roll_back": true})),
+        ),
+        (
+            "verify_service",
+            text(json!({"state": "unchanged", "can_roll_back": false})),
+        ),
         ("roll_back_plan", text(json!({"complete": true}))),
-        ("write_final_report", text(json!({"verdict": "rolled back: it got worse"}))),
+        (
+            "write_final_report",
+            text(json!({"verdict": "rolled back: it got worse"})),
+        ),
     ]);
     let mut world = World::new(&answers);
     assert!(world.run("api", Value::Null).starts_with("rolled back:"));
-    assert_eq!(world.called.iter().filter(|tool| *tool == "roll_back_plan").count(), 1);
+    assert_eq!(
+        world
+            .called
+            .iter()
+            .filter(|tool| *tool == "roll_back_plan")
+            .count(),
+        1
+    );
 }
 
 #[test]
 fn a_refused_step_stops_the_execution_and_is_reported() {
     let mut answers = unwell();
     answers.extend([
-        ("propose_plan", text(json!({"decision": "approved: plan ab12, 3 operations, by test"}))),
-        ("execute_operation", Canned::Error(json!({"error": "refused: the service has moved"}))),
-        ("verify_service", text(json!({"state": "unchanged", "can_roll_back": false}))),
-        ("write_final_report", text(json!({"verdict": "not repaired: the service has moved"}))),
+        (
+            "propose_plan",
+            text(json!({"decision": "approved: plan ab12, 3 operations, by test"})),
+        ),
+        (
+            "execute_operation",
+            Canned::Error(json!({"error": "refused: the service has moved"})),
+        ),
+        (
+            "verify_service",
+            text(json!({"state": "unchanged", "can_roll_back": false})),
+        ),
+        (
+            "write_final_report",
+            text(json!({"verdict": "not repaired: the service has moved"})),
+        ),
     ]);
     let mut world = World::new(&answers);
     assert!(world.run("api", Value::Null).starts_with("not repaired:"));
-    assert_eq!(world.called.iter().filter(|tool| *tool == "execute_operation").count(), 1);
+    assert_eq!(
+        world
+            .called
+            .iter()
+            .filter(|tool| *tool == "execute_operation")
+            .count(),
+        1
+    );
 }
 
 #[test]
 fn credentials_that_cannot_be_opened_end_the_run_with_the_reason() {
     let mut world = World::new(&[
-        ("extract_and_set_credentials_from_stack_job", text(json!({"registered": false}))),
-        ("set_aws_credentials_context", Canned::Error(json!({"error": "the keys have expired"}))),
+        (
+            "extract_and_set_credentials_from_stack_job",
+            text(json!({"registered": false})),
+        ),
+        (
+            "set_aws_credentials_context",
+            Canned::Error(json!({"error": "the keys have expired"})),
+        ),
     ]);
     let said = world.run("api", Value::Null);
     assert!(said.contains("the keys have expired"), "{said}");

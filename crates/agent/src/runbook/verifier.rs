@@ -23,8 +23,12 @@ pub(super) fn next(conversation: &Conversation<'_>) -> Move {
 fn after_watching(conversation: &Conversation<'_>, watched: &Answered<'_>) -> Move {
     let result = watched.json();
     let healthy = text_of(&result, "state") == "healthy";
-    let may_roll_back = result.get("can_roll_back").and_then(serde_json::Value::as_bool) == Some(true);
-    if watched.succeeded() && !healthy && may_roll_back && conversation.count("roll_back_plan") == 0 {
+    let may_roll_back = result
+        .get("can_roll_back")
+        .and_then(serde_json::Value::as_bool)
+        == Some(true);
+    if watched.succeeded() && !healthy && may_roll_back && conversation.count("roll_back_plan") == 0
+    {
         Move::call("roll_back_plan", json!({}))
     } else {
         Move::call("write_final_report", json!({}))

@@ -71,8 +71,15 @@ impl Tool for AskPerson {
 }
 
 fn chosen(options: &[Choice], answer: &Value) -> ToolOutcome {
-    let said = answer.get("choice").and_then(Value::as_str).or_else(|| answer.as_str());
-    match said.and_then(|said| options.iter().find(|choice| choice.id == said || choice.label == said)) {
+    let said = answer
+        .get("choice")
+        .and_then(Value::as_str)
+        .or_else(|| answer.as_str());
+    match said.and_then(|said| {
+        options
+            .iter()
+            .find(|choice| choice.id == said || choice.label == said)
+    }) {
         Some(choice) => {
             ToolOutcome::success(json!({"choice": choice.id, "label": choice.label}).to_string())
         }

@@ -24,11 +24,7 @@ impl Tool for SetContext {
         )
     }
 
-    fn call<'a>(
-        &'a self,
-        session: &'a Session,
-        input: ToolInput,
-    ) -> LocalBoxFuture<'a, ToolReply> {
+    fn call<'a>(&'a self, session: &'a Session, input: ToolInput) -> LocalBoxFuture<'a, ToolReply> {
         Box::pin(async move {
             if let Err(outcome) = input.parse::<NoArguments>() {
                 return outcome.into();
@@ -108,11 +104,7 @@ impl Tool for FromStackJob {
         )
     }
 
-    fn call<'a>(
-        &'a self,
-        session: &'a Session,
-        input: ToolInput,
-    ) -> LocalBoxFuture<'a, ToolReply> {
+    fn call<'a>(&'a self, session: &'a Session, input: ToolInput) -> LocalBoxFuture<'a, ToolReply> {
         Box::pin(async move {
             let arguments = match input.parse::<StackJobArguments>() {
                 Ok(arguments) => arguments,
@@ -156,18 +148,31 @@ impl Tool for FromStackJob {
 }
 
 fn registered<'a>(session: &'a Session, wanted: &StackJobArguments) -> Vec<&'a RegisteredService> {
-    let organization = wanted.organization.as_ref().or(session.settings.hints.organization.as_ref());
-    let environment = wanted.environment.as_ref().or(session.settings.hints.environment.as_ref());
+    let organization = wanted.organization.as_ref().or(session
+        .settings
+        .hints
+        .organization
+        .as_ref());
+    let environment = wanted
+        .environment
+        .as_ref()
+        .or(session.settings.hints.environment.as_ref());
     let words: Vec<String> = wanted
         .service
-        .split(|character: char| !character.is_alphanumeric() && character != '-' && character != '_')
+        .split(|character: char| {
+            !character.is_alphanumeric() && character != '-' && character != '_'
+        })
         .map(str::to_lowercase)
         .collect();
     session
         .settings
         .registry
         .iter()
-        .filter(|service| words.iter().any(|word| *word == service.name.to_lowercase()))
+        .filter(|service| {
+            words
+                .iter()
+                .any(|word| *word == service.name.to_lowercase())
+        })
         .filter(|service| organization.is_none() || service.organization.as_ref() == organization)
         .filter(|service| environment.is_none() || service.environment.as_ref() == environment)
         .collect()

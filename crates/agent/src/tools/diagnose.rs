@@ -20,11 +20,7 @@ impl Tool for DiagnoseObservation {
         )
     }
 
-    fn call<'a>(
-        &'a self,
-        session: &'a Session,
-        input: ToolInput,
-    ) -> LocalBoxFuture<'a, ToolReply> {
+    fn call<'a>(&'a self, session: &'a Session, input: ToolInput) -> LocalBoxFuture<'a, ToolReply> {
         Box::pin(async move {
             let observation: Observation = match stored(&input.values, values::OBSERVATION) {
                 Ok(observation) => observation,

@@ -36,22 +36,20 @@ impl Tool for ExecuteOperation {
 
     fn intent(&self, input: &ToolInput) -> Intent {
         match input.parse::<Arguments>() {
-            Ok(arguments) if arguments.step == 1 && done(input).is_empty() => {
-                Intent::BeginsPlan {
-                    plan_hash: arguments.plan_hash,
-                    approval: input.values.get(values::APPROVAL).cloned().unwrap_or_default(),
-                }
-            }
+            Ok(arguments) if arguments.step == 1 && done(input).is_empty() => Intent::BeginsPlan {
+                plan_hash: arguments.plan_hash,
+                approval: input
+                    .values
+                    .get(values::APPROVAL)
+                    .cloned()
+                    .unwrap_or_default(),
+            },
             Ok(_) => Intent::Writes,
             Err(_) => Intent::Reads,
         }
     }
 
-    fn call<'a>(
-        &'a self,
-        session: &'a Session,
-        input: ToolInput,
-    ) -> LocalBoxFuture<'a, ToolReply> {
+    fn call<'a>(&'a self, session: &'a Session, input: ToolInput) -> LocalBoxFuture<'a, ToolReply> {
         Box::pin(async move {
             match input.parse::<Arguments>() {
                 Ok(arguments) => execute(session, &input, &arguments)
@@ -86,7 +84,10 @@ pub(crate) async fn operating_clients(
 ) -> Result<AwsClients, SessionError> {
     let reference: CredentialReference = stored(&input.values, values::CREDENTIAL_REFERENCE)?;
     let request = ScopeRequest::Operate(plan.grant()?);
-    session.sources.fill(&session.context, &reference, request).await?;
+    session
+        .sources
+        .fill(&session.context, &reference, request)
+        .await?;
     Ok(AwsClients::new(&session.context)?)
 }
 
@@ -103,9 +104,16 @@ async fn execute(
         return Ok(refused("this is not the plan that was approved"));
     }
     let mut done = done(input);
-    let next = done.iter().filter(|outcome| outcome.status.in_effect()).count() + 1;
+    let next = done
+        .iter()
+        .filter(|outcome| outcome.status.in_effect())
+        .count()
+        + 1;
     if usize::try_from(arguments.step).ok() != Some(next) {
-        return Ok(refused(&format!("step {} is not next; step {next} is", arguments.step)));
+        return Ok(refused(&format!(
+            "step {} is not next; step {next} is",
+            arguments.step
+        )));
     }
     if input.attempt == Attempt::First
         && arguments.step == 1
@@ -115,14 +123,26 @@ async fn execute(
     }
     let clients = operating_clients(session, input, &plan).await?;
     session.note("fix-executor", &format!("step {}", arguments.step));
-    let outcome = operate(&clients, &plan, arguments.step, &done, attempt(input.attempt)).await?;
-    let text = json!({"step": outcome.step, "outcome": outcome.status, "produced": outcome.produced});
+    let outcome = operate(
+        &clients,
+        &plan,
+        arguments.step,
+        &done,
+        attempt(input.attempt),
+    )
+    .await?;
+    let text =
+        json!({"step": outcome.step, "outcome": outcome.status, "produced": outcome.produced});
     let in_effect = outcome.status.in_effect();
     let error = match &outcome.status {
         StepStatus::Applied | StepStatus::AlreadyApplied => String::new(),
         StepStatus::Refused { drift } => format!(
             "the service has moved since the plan was made; nothing was written: {}",
-            drift.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+            drift
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; ")
         ),
         StepStatus::Failed { code, message } => format!("{code}: {message}"),
     };

@@ -29,11 +29,7 @@ impl Tool for FindService {
         )
     }
 
-    fn call<'a>(
-        &'a self,
-        session: &'a Session,
-        input: ToolInput,
-    ) -> LocalBoxFuture<'a, ToolReply> {
+    fn call<'a>(&'a self, session: &'a Session, input: ToolInput) -> LocalBoxFuture<'a, ToolReply> {
         Box::pin(async move {
             match input.parse::<Arguments>() {
                 Ok(arguments) => match find(session, &input, &arguments.query).await {
@@ -50,17 +46,21 @@ impl Tool for FindService {
 async fn find(session: &Session, input: &ToolInput, query: &str) -> Result<Value, SessionError> {
     let clients = session.reading_clients(&input.values).await?;
     session.note("service-identifier", "searching clusters and services");
-    Ok(match identify(&clients, query, &session.settings.hints.for_search()).await? {
-        Identification::One(candidate) => json!({"match": "one", "candidate": shown(&candidate)}),
-        Identification::Several(candidates) => json!({
-            "match": "several",
-            "candidates": candidates.iter().map(shown).collect::<Vec<_>>(),
-        }),
-        Identification::None { searched } => json!({
-            "match": "none",
-            "summary": searched.to_string(),
-        }),
-    })
+    Ok(
+        match identify(&clients, query, &session.settings.hints.for_search()).await? {
+            Identification::One(candidate) => {
+                json!({"match": "one", "candidate": shown(&candidate)})
+            }
+            Identification::Several(candidates) => json!({
+                "match": "several",
+                "candidates": candidates.iter().map(shown).collect::<Vec<_>>(),
+            }),
+            Identification::None { searched } => json!({
+                "match": "none",
+                "summary": searched.to_string(),
+            }),
+        },
+    )
 }
 
 fn shown(candidate: &ServiceCandidate) -> Value {

@@ -59,7 +59,9 @@ impl ToolInput {
             self.arguments.clone()
         };
         serde_json::from_value(given).map_err(|error| {
-            ToolOutcome::error(format!("the arguments do not fit the tool's schema: {error}"))
+            ToolOutcome::error(format!(
+                "the arguments do not fit the tool's schema: {error}"
+            ))
         })
     }
 }
@@ -90,8 +92,7 @@ pub(crate) trait Tool {
     }
 
     /// Carries the call out.
-    fn call<'a>(&'a self, session: &'a Session, input: ToolInput)
-    -> LocalBoxFuture<'a, ToolReply>;
+    fn call<'a>(&'a self, session: &'a Session, input: ToolInput) -> LocalBoxFuture<'a, ToolReply>;
 }
 
 /// The tools of every agent, by agent and name.
@@ -136,7 +137,10 @@ impl Toolbox {
         );
         tools.insert(
             "repair-planner",
-            vec![Box::new(observe::ReadEvidence), Box::new(propose::ProposePlan)],
+            vec![
+                Box::new(observe::ReadEvidence),
+                Box::new(propose::ProposePlan),
+            ],
         );
         tools.insert("fix-executor", vec![Box::new(execute::ExecuteOperation)]);
         tools.insert(
@@ -161,7 +165,10 @@ impl Toolbox {
 
     /// What an agent's tools look like to its model.
     pub(crate) fn specs(&self, agent: &str) -> Vec<ToolSpec> {
-        self.tools.get(agent).map(|tools| tools.iter().map(|tool| tool.spec()).collect()).unwrap_or_default()
+        self.tools
+            .get(agent)
+            .map(|tools| tools.iter().map(|tool| tool.spec()).collect())
+            .unwrap_or_default()
     }
 }
 
@@ -173,7 +180,11 @@ pub(crate) fn spec_of<T: schemars::JsonSchema>(name: &str, description: &str) ->
         object.shift_remove("title");
         object.shift_remove("description");
     }
-    ToolSpec { name: name.to_owned(), description: description.to_owned(), input_schema: schema }
+    ToolSpec {
+        name: name.to_owned(),
+        description: description.to_owned(),
+        input_schema: schema,
+    }
 }
 
 /// The schema type of a tool without arguments.

@@ -22,11 +22,7 @@ impl Tool for ObserveService {
         )
     }
 
-    fn call<'a>(
-        &'a self,
-        session: &'a Session,
-        input: ToolInput,
-    ) -> LocalBoxFuture<'a, ToolReply> {
+    fn call<'a>(&'a self, session: &'a Session, input: ToolInput) -> LocalBoxFuture<'a, ToolReply> {
         Box::pin(async move {
             match observe_now(session, &input).await {
                 Ok(observation) => ToolOutcome::success(overview(&observation).to_string())

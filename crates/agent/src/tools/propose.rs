@@ -35,11 +35,7 @@ impl Tool for ProposePlan {
         )
     }
 
-    fn call<'a>(
-        &'a self,
-        session: &'a Session,
-        input: ToolInput,
-    ) -> LocalBoxFuture<'a, ToolReply> {
+    fn call<'a>(&'a self, session: &'a Session, input: ToolInput) -> LocalBoxFuture<'a, ToolReply> {
         Box::pin(async move {
             let reply = match &input.answer {
                 None => ask(session, &input),
@@ -73,11 +69,18 @@ fn ask(session: &Session, input: &ToolInput) -> Result<ToolReply, SessionError> 
     };
     if !plan.is_executable() {
         let decision = "needs a person: the plan has only advice, see /repair_plan.md";
-        return Ok(written(ToolOutcome::success(json!({"decision": decision}).to_string())).into());
+        return Ok(written(ToolOutcome::success(
+            json!({"decision": decision}).to_string(),
+        ))
+        .into());
     }
     if !session.settings.permissions.allow_write {
-        let decision = "needs a person: writing is switched off (allow_write = false), see /repair_plan.md";
-        return Ok(written(ToolOutcome::success(json!({"decision": decision}).to_string())).into());
+        let decision =
+            "needs a person: writing is switched off (allow_write = false), see /repair_plan.md";
+        return Ok(written(ToolOutcome::success(
+            json!({"decision": decision}).to_string(),
+        ))
+        .into());
     }
     Ok(ToolReply::Ask(question(&plan)))
 }
@@ -125,12 +128,21 @@ fn decide(session: &Session, given: &Answer) -> Result<ToolOutcome, SessionError
     let content: PlanContent = serde_json::from_value(content)
         .map_err(|error| SessionError::State(format!("the plan cannot be read: {error}")))?;
     let plan = Plan::restore(content);
-    let decision = given.answer.pointer("/decisions/0").unwrap_or(&given.answer);
-    let said = decision.get("type").and_then(Value::as_str).unwrap_or_default();
+    let decision = given
+        .answer
+        .pointer("/decisions/0")
+        .unwrap_or(&given.answer);
+    let said = decision
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let outcome = match said {
         "approve" | "accept" => return Ok(approve(session, plan, &given.by)),
         "reject" | "ignore" => {
-            let why = decision.get("message").and_then(Value::as_str).unwrap_or("no reason given");
+            let why = decision
+                .get("message")
+                .and_then(Value::as_str)
+                .unwrap_or("no reason given");
             ToolOutcome::success(json!({"decision": format!("rejected: {why}")}).to_string())
         }
         _ => ToolOutcome::success(
@@ -157,7 +169,11 @@ fn approve(session: &Session, plan: Plan<Proposed>, by: &str) -> ToolOutcome {
     if let Err(error) = plan.approve(approval.clone()) {
         return ToolOutcome::error(json!({"error": error.to_string()}).to_string());
     }
-    let noun = if steps == 1 { "operation" } else { "operations" };
+    let noun = if steps == 1 {
+        "operation"
+    } else {
+        "operations"
+    };
     ToolOutcome::success(
         json!({"decision": format!("approved: plan {hash}, {steps} {noun}, by {by}")}).to_string(),
     )

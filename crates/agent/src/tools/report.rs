@@ -1,6 +1,8 @@
 //! `write_diagnostic_report` and `write_final_report`: documents in which every claim is checked.
 
-use ecs_agent_ecs::{Citation, Diagnosis, EvidenceId, Observation, StepOutcome, Verdict, ground_quote, report};
+use ecs_agent_ecs::{
+    Citation, Diagnosis, EvidenceId, Observation, StepOutcome, Verdict, ground_quote, report,
+};
 use ecs_agent_runtime::{ToolOutcome, ToolSpec};
 use futures_util::future::LocalBoxFuture;
 use schemars::JsonSchema;
@@ -50,11 +52,7 @@ impl Tool for WriteDiagnosticReport {
         )
     }
 
-    fn call<'a>(
-        &'a self,
-        session: &'a Session,
-        input: ToolInput,
-    ) -> LocalBoxFuture<'a, ToolReply> {
+    fn call<'a>(&'a self, session: &'a Session, input: ToolInput) -> LocalBoxFuture<'a, ToolReply> {
         Box::pin(async move {
             match input.parse::<Arguments>() {
                 Ok(arguments) => diagnostic(session, &input, arguments)
@@ -94,19 +92,30 @@ fn grounded(
     hypothesis: Hypothesis,
 ) -> Result<report::Hypothesis, String> {
     if hypothesis.quotes.is_empty() {
-        return Err(format!("the hypothesis `{}` quotes nothing", hypothesis.claim));
+        return Err(format!(
+            "the hypothesis `{}` quotes nothing",
+            hypothesis.claim
+        ));
     }
     let mut citations = Vec::new();
     for quote in hypothesis.quotes {
-        let id: EvidenceId = quote
-            .evidence
-            .parse()
-            .map_err(|_| format!("`{}` is not the name of evidence, such as `E12`", quote.evidence))?;
-        let citation = Citation { evidence: id, quote: quote.quote };
+        let id: EvidenceId = quote.evidence.parse().map_err(|_| {
+            format!(
+                "`{}` is not the name of evidence, such as `E12`",
+                quote.evidence
+            )
+        })?;
+        let citation = Citation {
+            evidence: id,
+            quote: quote.quote,
+        };
         ground_quote(observation, &citation).map_err(|error| error.to_string())?;
         citations.push(citation);
     }
-    Ok(report::Hypothesis { claim: hypothesis.claim, evidence: citations })
+    Ok(report::Hypothesis {
+        claim: hypothesis.claim,
+        evidence: citations,
+    })
 }
 
 /// The first line of the specialist's answer.
@@ -134,11 +143,7 @@ impl Tool for WriteFinalReport {
         )
     }
 
-    fn call<'a>(
-        &'a self,
-        session: &'a Session,
-        input: ToolInput,
-    ) -> LocalBoxFuture<'a, ToolReply> {
+    fn call<'a>(&'a self, session: &'a Session, input: ToolInput) -> LocalBoxFuture<'a, ToolReply> {
         Box::pin(async move {
             conclusion(session, &input)
                 .unwrap_or_else(|error| ToolOutcome::error(error.for_person()))

@@ -24,11 +24,7 @@ impl Tool for RollBackPlan {
         Intent::Writes
     }
 
-    fn call<'a>(
-        &'a self,
-        session: &'a Session,
-        input: ToolInput,
-    ) -> LocalBoxFuture<'a, ToolReply> {
+    fn call<'a>(&'a self, session: &'a Session, input: ToolInput) -> LocalBoxFuture<'a, ToolReply> {
         Box::pin(async move {
             undo(session, &input)
                 .await
@@ -57,7 +53,14 @@ async fn undo(session: &Session, input: &ToolInput) -> Result<ToolOutcome, Sessi
     let undone = roll_back(&clients, &plan, &carried_out, attempt(input.attempt)).await?;
     let log = report::execution_log(&plan, &carried_out, &undone);
     let complete = undone.iter().all(|outcome| outcome.status.in_effect());
-    let text = json!({"undone": undone.len(), "complete": complete, "outcomes": undone}).to_string();
-    let outcome = if complete { ToolOutcome::success(text) } else { ToolOutcome::error(text) };
-    Ok(outcome.with_value(values::ROLLBACK, json!(undone)).with_file("/execution_log.md", log))
+    let text =
+        json!({"undone": undone.len(), "complete": complete, "outcomes": undone}).to_string();
+    let outcome = if complete {
+        ToolOutcome::success(text)
+    } else {
+        ToolOutcome::error(text)
+    };
+    Ok(outcome
+        .with_value(values::ROLLBACK, json!(undone))
+        .with_file("/execution_log.md", log))
 }

@@ -32,18 +32,19 @@ impl Tool for SetInfo {
         )
     }
 
-    fn call<'a>(
-        &'a self,
-        session: &'a Session,
-        input: ToolInput,
-    ) -> LocalBoxFuture<'a, ToolReply> {
+    fn call<'a>(&'a self, session: &'a Session, input: ToolInput) -> LocalBoxFuture<'a, ToolReply> {
         Box::pin(async move {
             let arguments = match input.parse::<Arguments>() {
                 Ok(arguments) => arguments,
                 Err(outcome) => return outcome.into(),
             };
             match session
-                .fix_service(&input.values, &arguments.cluster, &arguments.service, arguments.reason)
+                .fix_service(
+                    &input.values,
+                    &arguments.cluster,
+                    &arguments.service,
+                    arguments.reason,
+                )
                 .await
             {
                 Ok(outcome) => outcome.into(),

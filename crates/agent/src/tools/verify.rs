@@ -1,9 +1,7 @@
 //! `verify_service`: watches until the service is healthy, worse, or time is up.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use ecs_agent_ecs::{
-    Baseline, Observation, StepOutcome, Verification, VerificationState, judge,
-};
+use ecs_agent_ecs::{Baseline, Observation, StepOutcome, Verification, VerificationState, judge};
 use ecs_agent_runtime::{ToolOutcome, ToolSpec};
 use futures_util::future::LocalBoxFuture;
 use serde_json::json;
@@ -25,11 +23,7 @@ impl Tool for VerifyService {
         )
     }
 
-    fn call<'a>(
-        &'a self,
-        session: &'a Session,
-        input: ToolInput,
-    ) -> LocalBoxFuture<'a, ToolReply> {
+    fn call<'a>(&'a self, session: &'a Session, input: ToolInput) -> LocalBoxFuture<'a, ToolReply> {
         Box::pin(async move {
             watch(session, &input)
                 .await
@@ -94,7 +88,11 @@ impl Watch {
 }
 
 fn summary(judged: &Verification) -> String {
-    judged.why.first().cloned().unwrap_or_else(|| "still watching".to_owned())
+    judged
+        .why
+        .first()
+        .cloned()
+        .unwrap_or_else(|| "still watching".to_owned())
 }
 
 fn conclude(input: &ToolInput, judged: &Verification, seen: &Observation) -> ToolOutcome {
@@ -102,7 +100,8 @@ fn conclude(input: &ToolInput, judged: &Verification, seen: &Observation) -> Too
     let can_roll_back =
         rolled_back.is_empty() && done(input).iter().any(|outcome| outcome.status.in_effect());
     ToolOutcome::success(
-        json!({"state": judged.state, "why": judged.why, "can_roll_back": can_roll_back}).to_string(),
+        json!({"state": judged.state, "why": judged.why, "can_roll_back": can_roll_back})
+            .to_string(),
     )
     .with_value(values::VERIFICATION, json!(judged))
     .with_value(values::LAST_OBSERVATION, json!(seen))
@@ -135,7 +134,10 @@ mod tests {
         use VerificationState::{Healthy, Progressing};
         assert_eq!(decided_at(&[Healthy, Healthy, Healthy]), Some(60));
         assert_eq!(decided_at(&[Healthy, Progressing, Healthy, Healthy]), None);
-        assert_eq!(decided_at(&[Healthy, Progressing, Healthy, Healthy, Healthy]), Some(120));
+        assert_eq!(
+            decided_at(&[Healthy, Progressing, Healthy, Healthy, Healthy]),
+            Some(120)
+        );
     }
 
     #[test]

@@ -52,7 +52,11 @@ async fn run(moment: Option<LogMoment>) -> (String, Vec<String>, u64) {
             Err(error) => panic!("{moment:?}: {error:?}"),
         };
     };
-    assert!(bench.lab.health().healthy, "{moment:?}: {:?}", bench.lab.health().problems);
+    assert!(
+        bench.lab.health().healthy,
+        "{moment:?}: {:?}",
+        bench.lab.health().problems
+    );
     (text, bench.writes(), last.load(Ordering::SeqCst))
 }
 

@@ -11,7 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::support::Bench;
 
 async fn last_word(bench: &mut Bench, words: &str) -> String {
-    let result = bench.invoke(Input::Say(words.to_owned()), None).await.unwrap();
+    let result = bench
+        .invoke(Input::Say(words.to_owned()), None)
+        .await
+        .unwrap();
     assert!(bench.writes().is_empty());
     match result.status {
         InvocationStatus::Done { text } => text,
@@ -40,7 +43,9 @@ async fn a_wrong_external_id_is_a_denial_that_names_the_action() {
     bench.settings.reference = CredentialReference::AssumeRole {
         role_arn: bench.account.role_arn.parse().unwrap(),
         external_id: Some("somebody-else".to_owned()),
-        base: Box::new(CredentialReference::Static { label: "person".to_owned() }),
+        base: Box::new(CredentialReference::Static {
+            label: "person".to_owned(),
+        }),
     };
     let text = last_word(&mut bench, "api is down").await;
     assert!(text.contains("sts:AssumeRole"), "{text}");
@@ -54,21 +59,28 @@ async fn an_endpoint_that_nobody_answers_on_is_named() {
     drop(listener);
     bench.settings.endpoints = Endpoints::Override(nobody.parse().unwrap());
     let text = last_word(&mut bench, "api is down").await;
-    assert!(text.starts_with("not identified:") && text.contains(&nobody), "{text}");
+    assert!(
+        text.starts_with("not identified:") && text.contains(&nobody),
+        "{text}"
+    );
 }
 
 #[tokio::test]
 async fn a_rejected_plan_writes_nothing() {
     let mut bench = Bench::of("demo").await;
     let result = bench.say().await;
-    let InvocationStatus::Interrupted(open) = &result.status else { panic!("{:?}", result.status) };
+    let InvocationStatus::Interrupted(open) = &result.status else {
+        panic!("{:?}", result.status)
+    };
     let input = Input::Answer {
         interrupt: open[0].id,
         answer: json!({"decisions": [{"type": "reject", "message": "not now"}]}),
         by: "person".to_owned(),
     };
     let result = bench.invoke(input, None).await.unwrap();
-    assert!(matches!(&result.status, InvocationStatus::Done { text } if text.starts_with("rejected: not now")));
+    assert!(
+        matches!(&result.status, InvocationStatus::Done { text } if text.starts_with("rejected: not now"))
+    );
     assert!(bench.writes().is_empty());
 }
 
@@ -77,7 +89,9 @@ async fn a_diagnosis_proposes_nothing() {
     let mut bench = Bench::of("demo").await;
     bench.settings.mode = Mode::Diagnose;
     let result = bench.say().await;
-    assert!(matches!(&result.status, InvocationStatus::Done { text } if text.starts_with("unwell:")));
+    assert!(
+        matches!(&result.status, InvocationStatus::Done { text } if text.starts_with("unwell:"))
+    );
     assert!(bench.writes().is_empty());
     assert!(!result.values.contains_key("plan"));
 }
@@ -85,9 +99,14 @@ async fn a_diagnosis_proposes_nothing() {
 #[tokio::test]
 async fn without_leave_to_write_the_plan_is_shown_and_kept() {
     let mut bench = Bench::of("demo").await;
-    bench.settings.permissions = Permissions { allow_write: false, allow_sensitive_data: true };
+    bench.settings.permissions = Permissions {
+        allow_write: false,
+        allow_sensitive_data: true,
+    };
     let result = bench.say().await;
-    assert!(matches!(&result.status, InvocationStatus::Done { text } if text.starts_with("needs a person:")));
+    assert!(
+        matches!(&result.status, InvocationStatus::Done { text } if text.starts_with("needs a person:"))
+    );
     assert!(result.files.contains_key("/repair_plan.md"));
     assert!(bench.writes().is_empty());
 }
@@ -96,18 +115,26 @@ async fn without_leave_to_write_the_plan_is_shown_and_kept() {
 async fn a_service_that_moved_since_the_approval_is_left_alone() {
     let mut bench = Bench::of("demo").await;
     let result = bench.say().await;
-    let InvocationStatus::Interrupted(open) = &result.status else { panic!("{:?}", result.status) };
+    let InvocationStatus::Interrupted(open) = &result.status else {
+        panic!("{:?}", result.status)
+    };
     let input = bench.answer(&open[0]);
     somebody_scales(&bench).await;
     let before = bench.writes();
     let result = bench.invoke(input, None).await.unwrap();
     assert_eq!(bench.writes(), before);
-    assert!(matches!(&result.status, InvocationStatus::Done { text } if text.starts_with("not repaired:")), "{:?}", result.status);
+    assert!(
+        matches!(&result.status, InvocationStatus::Done { text } if text.starts_with("not repaired:")),
+        "{:?}",
+        result.status
+    );
 }
 
 /// Somebody else changes the desired count, with keys of their own.
 async fn somebody_scales(bench: &Bench) {
-    use ecs_agent_credentials::{CredentialContext, InvocationId, OperateGrant, ScopeRequest, SessionPolicy, Statement};
+    use ecs_agent_credentials::{
+        CredentialContext, InvocationId, OperateGrant, ScopeRequest, SessionPolicy, Statement,
+    };
 
     let context = CredentialContext::new(
         InvocationId::new(uuid::Uuid::now_v7()),
@@ -122,10 +149,21 @@ async fn somebody_scales(bench: &Bench) {
     }])
     .unwrap();
     let grant = OperateGrant::new("somebody", policy);
-    bench.sources().fill(&context, &bench.settings.reference, ScopeRequest::Operate(grant)).await.unwrap();
+    bench
+        .sources()
+        .fill(
+            &context,
+            &bench.settings.reference,
+            ScopeRequest::Operate(grant),
+        )
+        .await
+        .unwrap();
     let target = &bench.lab.truth().target;
     let client = aws_sdk_ecs::Client::new(&context.sdk_config().unwrap());
-    let service = client.describe_services().cluster(&target.cluster).services(&target.service);
+    let service = client
+        .describe_services()
+        .cluster(&target.cluster)
+        .services(&target.service);
     drop(service);
     client
         .update_service()
@@ -141,9 +179,16 @@ async fn somebody_scales(bench: &Bench) {
 #[tokio::test]
 async fn a_budget_ends_the_run_and_keeps_what_is_known() {
     let mut bench = Bench::of("demo").await;
-    bench.settings.budgets = Budgets { max_steps: 8, ..Budgets::default() };
+    bench.settings.budgets = Budgets {
+        max_steps: 8,
+        ..Budgets::default()
+    };
     let result = bench.say().await;
-    assert!(matches!(result.status, InvocationStatus::BudgetExhausted { .. }), "{:?}", result.status);
+    assert!(
+        matches!(result.status, InvocationStatus::BudgetExhausted { .. }),
+        "{:?}",
+        result.status
+    );
     assert!(result.values.contains_key("service_context"));
 }
 
@@ -161,8 +206,9 @@ async fn cancelling_is_logged_and_clears() {
         ..bench.settings.clone()
     };
     let words = Input::Say(bench.request.clone());
-    let result =
-        ecs_agent_core::invoke(settings, bench.sources(), bench.thread, words, cancel).await.unwrap();
+    let result = ecs_agent_core::invoke(settings, bench.sources(), bench.thread, words, cancel)
+        .await
+        .unwrap();
     assert_eq!(result.status, InvocationStatus::Cancelled);
     assert!(result.context_cleared);
 }

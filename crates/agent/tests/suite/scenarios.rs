@@ -14,11 +14,17 @@ async fn check(name: &str) -> Vec<String> {
 
     // A question about which service is meant comes first, exactly when the words are ambiguous.
     let asked = match &result.status {
-        InvocationStatus::Interrupted(open) if open[0].payload["kind"] == "question" => Some(open[0].clone()),
+        InvocationStatus::Interrupted(open) if open[0].payload["kind"] == "question" => {
+            Some(open[0].clone())
+        }
         _ => None,
     };
     if asked.is_some() != truth.ambiguous {
-        problems.push(format!("ambiguous is {}, and the agent's state is {}", truth.ambiguous, say(&result)));
+        problems.push(format!(
+            "ambiguous is {}, and the agent's state is {}",
+            truth.ambiguous,
+            say(&result)
+        ));
         return problems;
     }
     if let Some(open) = asked {
@@ -30,7 +36,10 @@ async fn check(name: &str) -> Vec<String> {
     expected.sort();
     let found = roots(&result);
     if found != expected {
-        problems.push(format!("root causes are {found:?}, should be {expected:?}; {}", say(&result)));
+        problems.push(format!(
+            "root causes are {found:?}, should be {expected:?}; {}",
+            say(&result)
+        ));
     }
     if !bench.writes().is_empty() {
         problems.push(format!("written before approval: {:?}", bench.writes()));
@@ -53,15 +62,29 @@ async fn check(name: &str) -> Vec<String> {
     }
     if truth.needs_person {
         if !say(&result).starts_with("needs a person:") || !bench.writes().is_empty() {
-            problems.push(format!("should need a person: {}, written: {:?}", say(&result), bench.writes()));
+            problems.push(format!(
+                "should need a person: {}, written: {:?}",
+                say(&result),
+                bench.writes()
+            ));
         }
         return problems;
     }
     let result = bench.finish(result).await;
     let health = bench.lab.health();
     if !health.healthy {
-        problems.push(format!("not healed: {:?}; {}", health.problems, say(&result)));
-        problems.push(result.files.get("/execution_log.md").cloned().unwrap_or_default());
+        problems.push(format!(
+            "not healed: {:?}; {}",
+            health.problems,
+            say(&result)
+        ));
+        problems.push(
+            result
+                .files
+                .get("/execution_log.md")
+                .cloned()
+                .unwrap_or_default(),
+        );
     }
     if !health.bystanders_untouched {
         problems.push(format!("touched: {:?}", health.touched));
@@ -78,7 +101,12 @@ fn say(result: &InvocationResult) -> String {
     match &result.status {
         InvocationStatus::Done { text } => text.lines().next().unwrap_or_default().to_owned(),
         InvocationStatus::Interrupted(open) => {
-            format!("asked for {}", open[0].payload["plan"]["rendered"].as_str().unwrap_or("a choice"))
+            format!(
+                "asked for {}",
+                open[0].payload["plan"]["rendered"]
+                    .as_str()
+                    .unwrap_or("a choice")
+            )
         }
         other => format!("{other:?}"),
     }
@@ -90,11 +118,19 @@ async fn every_scenario_is_diagnosed_and_what_can_be_repaired_is_repaired() {
     // `SCENARIO=demo cargo nextest run …` looks at one alone.
     let only = std::env::var("SCENARIO").ok();
     let mut failed = Vec::new();
-    for name in Scenario::names().into_iter().filter(|name| only.as_ref().is_none_or(|only| only == name)) {
+    for name in Scenario::names()
+        .into_iter()
+        .filter(|name| only.as_ref().is_none_or(|only| only == name))
+    {
         let problems = check(&name).await;
         if !problems.is_empty() {
             failed.push(format!("{name}:\n    {}", problems.join("\n    ")));
         }
     }
-    assert!(failed.is_empty(), "{} scenarios fail:\n{}", failed.len(), failed.join("\n"));
+    assert!(
+        failed.is_empty(),
+        "{} scenarios fail:\n{}",
+        failed.len(),
+        failed.join("\n")
+    );
 }

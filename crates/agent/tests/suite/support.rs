@@ -6,7 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use ecs_agent_core::{
     Input, InvocationError, InvocationResult, InvocationSettings, InvocationStatus, LogHook, Mode,
-    OpenInterrupt, Permissions, RunbookModel, ServiceHints, Silent, Timer, VerificationPace, invoke,
+    OpenInterrupt, Permissions, RunbookModel, ServiceHints, Silent, Timer, VerificationPace,
+    invoke,
 };
 use ecs_agent_credentials::{
     CredentialReference, Endpoints, SecretText, SessionIdentity, Sources, StaticCredentials,
@@ -53,13 +54,21 @@ impl Bench {
         let account = lab
             .accounts()
             .iter()
-            .find(|account| target.account.as_ref().is_none_or(|id| *id == account.account_id))
+            .find(|account| {
+                target
+                    .account
+                    .as_ref()
+                    .is_none_or(|id| *id == account.account_id)
+            })
             .unwrap()
             .clone();
         let region = target.region.unwrap_or_else(|| account.regions[0].clone());
         let store = Store::memory().await.unwrap();
         let thread = ThreadId::new(Uuid::now_v7());
-        store.create_thread(&TenantScope::local(), thread, &request, Utc::now()).await.unwrap();
+        store
+            .create_thread(&TenantScope::local(), thread, &request, Utc::now())
+            .await
+            .unwrap();
         let settings = InvocationSettings {
             model: Arc::new(RunbookModel),
             store,
@@ -68,10 +77,15 @@ impl Bench {
             reference: CredentialReference::AssumeRole {
                 role_arn: account.role_arn.parse().unwrap(),
                 external_id: Some(account.external_id.clone()),
-                base: Box::new(CredentialReference::Static { label: "person".to_owned() }),
+                base: Box::new(CredentialReference::Static {
+                    label: "person".to_owned(),
+                }),
             },
             hints: ServiceHints::default(),
-            permissions: Permissions { allow_write: true, allow_sensitive_data: true },
+            permissions: Permissions {
+                allow_write: true,
+                allow_sensitive_data: true,
+            },
             budgets: Budgets::default(),
             pace: VerificationPace {
                 interval: Duration::from_secs(45),
@@ -84,7 +98,14 @@ impl Bench {
             registry: Vec::new(),
             mode: Mode::Repair,
         };
-        Self { lab, account, request, settings, thread, invocations: 0 }
+        Self {
+            lab,
+            account,
+            request,
+            settings,
+            thread,
+            invocations: 0,
+        }
     }
 
     pub(crate) fn sources(&self) -> Sources {
@@ -107,9 +128,18 @@ impl Bench {
         hook: Option<LogHook>,
     ) -> Result<InvocationResult, InvocationError> {
         self.invocations += 1;
-        let settings = InvocationSettings { log_hook: hook, ..self.settings.clone() };
-        let result =
-            invoke(settings, self.sources(), self.thread, input, CancellationToken::new()).await;
+        let settings = InvocationSettings {
+            log_hook: hook,
+            ..self.settings.clone()
+        };
+        let result = invoke(
+            settings,
+            self.sources(),
+            self.thread,
+            input,
+            CancellationToken::new(),
+        )
+        .await;
         if let Ok(result) = &result {
             assert!(result.context_cleared);
         }
@@ -139,13 +169,19 @@ impl Bench {
             }
             other => panic!("nobody expects {other:?}"),
         };
-        Input::Answer { interrupt: open.id, answer, by: "person".to_owned() }
+        Input::Answer {
+            interrupt: open.id,
+            answer,
+            by: "person".to_owned(),
+        }
     }
 
     /// Goes on until the run ends, answering everything.
     pub(crate) async fn finish(&mut self, mut result: InvocationResult) -> InvocationResult {
         for _ in 0..4 {
-            let InvocationStatus::Interrupted(open) = &result.status else { return result };
+            let InvocationStatus::Interrupted(open) = &result.status else {
+                return result;
+            };
             let input = self.answer(&open[0]);
             result = self.invoke(input, None).await.unwrap();
         }

@@ -68,16 +68,26 @@ impl AwsClients {
     /// [`ClientsError::Context`] when the context has no region or was cleared.
     pub fn new(context: &Arc<CredentialContext>) -> Result<Self, ClientsError> {
         let config = context.sdk_config().map_err(ClientsError::Context)?;
+        // The retry bucket is this invocation's own: nobody else's failures use it up.
+        macro_rules! client {
+            ($sdk:ident) => {
+                $sdk::Client::from_conf(
+                    $sdk::config::Builder::from(&config)
+                        .retry_partition(context.retry_partition())
+                        .build(),
+                )
+            };
+        }
         Ok(Self {
             region: context.region().map_err(ClientsError::Context)?,
             context: Arc::clone(context),
-            ecs: aws_sdk_ecs::Client::new(&config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
-            balancing: aws_sdk_elasticloadbalancingv2::Client::new(&config),
-            ecr: aws_sdk_ecr::Client::new(&config),
-            iam: aws_sdk_iam::Client::new(&config),
-            scaling: aws_sdk_applicationautoscaling::Client::new(&config),
-            stacks: aws_sdk_cloudformation::Client::new(&config),
+            ecs: client!(aws_sdk_ecs),
+            logs: client!(aws_sdk_cloudwatchlogs),
+            balancing: client!(aws_sdk_elasticloadbalancingv2),
+            ecr: client!(aws_sdk_ecr),
+            iam: client!(aws_sdk_iam),
+            scaling: client!(aws_sdk_applicationautoscaling),
+            stacks: client!(aws_sdk_cloudformation),
             cleaner: TextCleaner::new().map_err(ClientsError::Patterns)?,
             in_flight: Semaphore::new(CALLS_IN_FLIGHT),
             calls: AtomicU64::new(0),

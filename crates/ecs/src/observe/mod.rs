@@ -210,7 +210,7 @@ pub async fn observe(
         network.security_groups.extend(recorder.cite_all(groups));
     }
 
-    let secrets = secrets(&mut recorder, primary.as_ref());
+    let secrets = secrets(primary.as_ref());
     let (observed_at, evidence, gaps) = recorder.finish();
     Ok(Observation {
         observed_at,
@@ -241,12 +241,7 @@ fn account_of(arn: &str) -> Option<AccountId> {
 
 /// The secrets that the task definition names. Whether they exist is not asked: ECS's own
 /// `stoppedReason` decides that, and metadata of secrets needs permissions few readers have.
-fn secrets(
-    recorder: &mut Recorder,
-    definition: Option<&Cited<TaskDefinitionSnapshot>>,
-) -> Vec<Cited<SecretSnapshot>> {
-    use crate::observation::GapReason;
-
+fn secrets(definition: Option<&Cited<TaskDefinitionSnapshot>>) -> Vec<Cited<SecretSnapshot>> {
     let Some(definition) = definition else {
         return Vec::new();
     };
@@ -261,13 +256,6 @@ fn secrets(
     named
         .into_iter()
         .map(|value_from| {
-            let call = if value_from.contains(":secretsmanager:") {
-                "secretsmanager:DescribeSecret"
-            } else {
-                "ssm:DescribeParameters"
-            };
-            let code = "not asked: secrets are known by name only".to_owned();
-            recorder.missing(call, &value_from, GapReason::NotSupported { code });
             let value = SecretSnapshot {
                 value_from,
                 ..SecretSnapshot::default()

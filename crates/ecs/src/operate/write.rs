@@ -525,11 +525,19 @@ impl Job<'_> {
             .deployments
             .iter()
             .find(|item| item.status == "PRIMARY");
-        // A forced deployment changes no field: only a deployment younger than the plan shows it.
+        // A forced deployment changes no field: only one that neither the plan was made for nor an
+        // earlier step brought shows it.
+        let planned = self.plan.content().fingerprint.fact("service.deployments");
+        let is_new = |id: &str| {
+            let earlier = self
+                .done
+                .iter()
+                .filter_map(|outcome| outcome.produced.deployment.as_deref());
+            !planned.is_some_and(|planned| planned.contains(id))
+                && earlier.into_iter().all(|known| known != id)
+        };
         let forced = !update.force_new_deployment
-            || primary
-                .and_then(|deployment| deployment.created_at)
-                .is_some_and(|at| at > self.plan.content().observed_at);
+            || primary.is_some_and(|deployment| is_new(&deployment.id));
         let in_effect = effect::service_is(service, update, task_definition.as_deref());
         (forced && in_effect).then(|| Produced {
             task_definition: None,

@@ -90,7 +90,7 @@ pub(crate) fn assemble(
             )
         })
         .collect();
-    let session_policy = session_policy(&steps, observation)?;
+    let session_policy = session_policy(&steps, observation, &fingerprint)?;
     let mut warnings = around.warnings;
     warnings.extend(owner(observation));
     let mut content = PlanContent {
@@ -122,7 +122,11 @@ fn relevant(fingerprint: Fingerprint, operations: &[Operation]) -> Fingerprint {
 }
 
 /// Exactly the plan's writes, their inverses, and the reads that check and verify them.
-fn session_policy(steps: &[Step], observation: &Observation) -> Result<Vec<Permission>, PlanError> {
+fn session_policy(
+    steps: &[Step],
+    observation: &Observation,
+    fingerprint: &Fingerprint,
+) -> Result<Vec<Permission>, PlanError> {
     if steps.is_empty() {
         return Ok(Vec::new());
     }
@@ -130,34 +134,38 @@ fn session_policy(steps: &[Step], observation: &Observation) -> Result<Vec<Permi
     for step in steps {
         permissions.extend(step.permissions.iter().cloned());
         if let super::Inverse::Operation { operation } = &step.inverse {
-            let fingerprint = Fingerprint::default();
             let inverse = describe::step(
                 0,
                 operation.clone(),
                 String::new(),
                 observation,
-                &fingerprint,
+                &Fingerprint::default(),
             );
             permissions.extend(inverse.permissions);
         }
     }
-    permissions.push(Permission::new(READS, vec!["*".to_owned()]));
+    // Each step compares the service with what the plan was made for. Most reads know no finer
+    // resource than `*`.
+    let mut reads: Vec<&str> = steps
+        .iter()
+        .flat_map(|step| step.operation.read_actions())
+        .copied()
+        .chain(["ecs:DescribeServices"])
+        .chain(
+            fingerprint
+                .fact("scaling.limits")
+                .map(|_| "application-autoscaling:DescribeScalableTargets"),
+        )
+        .collect();
+    reads.sort_unstable();
+    reads.dedup();
+    permissions.push(Permission::new(&reads, vec!["*".to_owned()]));
     permissions.sort();
     permissions.dedup();
     let statements = permissions.iter().map(Permission::to_statement).collect();
     SessionPolicy::new(statements).map_err(PlanError::PolicyTooLarge)?;
     Ok(permissions)
 }
-
-/// Reads that check preconditions and effects; most of them know no finer resource than `*`.
-const READS: &[&str] = &[
-    "ecs:Describe*",
-    "ecs:List*",
-    "ec2:DescribeSecurityGroups",
-    "elasticloadbalancing:DescribeTarget*",
-    "logs:DescribeLogGroups",
-    "application-autoscaling:DescribeScalableTargets",
-];
 
 /// Whoever owns the service by code will overwrite a direct change.
 fn owner(observation: &Observation) -> Option<String> {

@@ -159,17 +159,8 @@ pub(crate) fn rule_words(change: &SecurityGroupRuleChange) -> String {
 }
 
 fn calls(operation: &Operation) -> Vec<String> {
-    let read = match operation {
-        Operation::RegisterTaskDefinitionRevision(_) => "ecs:DescribeTaskDefinition",
-        Operation::UpdateService(_) | Operation::StopTask(_) => "ecs:DescribeServices",
-        Operation::AuthorizeSecurityGroup(_) | Operation::RevokeSecurityGroup(_) => {
-            "ec2:DescribeSecurityGroups"
-        }
-        Operation::ModifyTargetGroupHealthCheck(_) => "elbv2:DescribeTargetGroups",
-        Operation::CreateLogGroup(_) => "logs:DescribeLogGroups",
-        Operation::RegisterScalableTarget(_) => "application-autoscaling:DescribeScalableTargets",
-    };
-    std::iter::once(read)
+    std::iter::once("ecs:DescribeServices")
+        .chain(operation.read_actions().iter().copied())
         .chain(operation.write_actions().iter().copied())
         .map(|call| call.replace("elasticloadbalancing:", "elbv2:"))
         .collect()
@@ -192,7 +183,16 @@ fn permissions(operation: &Operation, observation: &Observation) -> Vec<Permissi
                 .rsplit_once(':')
                 .map_or(register.base.as_str(), |(arn, _)| arn);
             // RegisterTaskDefinition knows resources by family and any revision.
-            let mut needed = vec![Permission::new(write, vec![format!("{family}:*")])];
+            let revisions = vec![format!("{family}:*")];
+            let mut needed = vec![
+                Permission::new(write, revisions.clone()),
+                // The revision is marked as this plan's, so that a second try finds it.
+                Permission::new(&["ecs:TagResource"], revisions).when(
+                    "StringEquals",
+                    "ecs:CreateAction",
+                    "RegisterTaskDefinition",
+                ),
+            ];
             let roles: Vec<String> = proof::definitions(observation)
                 .filter(|definition| definition.arn == register.base)
                 .flat_map(|d| [d.execution_role_arn.clone(), d.task_role_arn.clone()])

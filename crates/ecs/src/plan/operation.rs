@@ -414,6 +414,24 @@ impl Operation {
             Self::StopTask(_) => &["ecs:StopTask"],
         }
     }
+
+    /// The AWS reads that check the operation before and after its write.
+    #[must_use]
+    pub fn read_actions(&self) -> &'static [&'static str] {
+        match self {
+            Self::RegisterTaskDefinitionRevision(_) => {
+                &["ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"]
+            }
+            Self::UpdateService(_) => &["ecs:DescribeTaskDefinition"],
+            Self::AuthorizeSecurityGroup(_) | Self::RevokeSecurityGroup(_) => {
+                &["ec2:DescribeSecurityGroups"]
+            }
+            Self::ModifyTargetGroupHealthCheck(_) => &["elasticloadbalancing:DescribeTargetGroups"],
+            Self::CreateLogGroup(_) => &["logs:DescribeLogGroups"],
+            Self::RegisterScalableTarget(_) => &["application-autoscaling:DescribeScalableTargets"],
+            Self::StopTask(_) => &["ecs:DescribeTasks"],
+        }
+    }
 }
 
 impl TaskDefinitionChange {
