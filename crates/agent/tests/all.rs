@@ -1,3 +1,11 @@
 //! The agent against the fault lab, over the wire.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on fails, and says where"
+)]
+
 mod suite;
