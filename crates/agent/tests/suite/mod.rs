@@ -1,3 +1,4 @@
+mod architecture;
 mod crashes;
 mod errors;
 mod scenarios;
