@@ -57,13 +57,13 @@ def at(url, account, region=None):
     """The flags that point the program at an account of a lab."""
     return ["--endpoint-url", url, "--region", region or account["regions"][0],
             "--credentials", "env", "--role-arn", account["role_arn"],
-            "--external-id", account["external_id"]]
+            "--external-id", account["external_id"], "--lab-clock"]
 
 
 @contextmanager
-def lab_of(scenario, speed=60):
-    """A lab in a process of its own."""
-    command = [str(binary()), "lab", "--scenario", str(scenario), "--speed", str(speed), "--json"]
+def lab_of(scenario):
+    """A lab in a process of its own, whose time moves only when it is told to."""
+    command = [str(binary()), "lab", "--scenario", str(scenario), "--clock", "manual", "--json"]
     process = subprocess.Popen(command, cwd=ROOT, env=free_of_ambient_credentials(), text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:

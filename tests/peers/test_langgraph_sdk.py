@@ -17,7 +17,6 @@ from program import at, environment, keys_of, lab_of
 GRAPH = "ecs_deep_agent"
 SYSTEM_ASSISTANT = "f3464c70-db03-5ccf-88cb-d9a4eb58b70e"
 ASK = {"messages": [{"role": "user", "content": "my api service keeps restarting"}]}
-SPEED = 600
 
 
 @contextmanager
@@ -38,7 +37,7 @@ def server_for(lab, home):
 
 @pytest.fixture
 def house():
-    with tempfile.TemporaryDirectory() as home, lab_of("demo", SPEED) as lab, \
+    with tempfile.TemporaryDirectory() as home, lab_of("demo") as lab, \
             server_for(lab, home) as url:
         yield lab, get_sync_client(url=url)
 

@@ -11,7 +11,6 @@ from mcp import Client, MCPError, StdioServerParameters
 from conftest import binary
 from program import at, environment, keys_of, lab_of
 
-SPEED = 600
 TOOLS = ["find_ecs_service", "diagnose_ecs_service", "list_threads", "get_report", "get_plan"]
 
 
@@ -24,7 +23,7 @@ def changes(lab):
 
 def with_client(work):
     """Runs `work(client, lab)` against a server of its own."""
-    with tempfile.TemporaryDirectory() as home, lab_of("demo", SPEED) as lab:
+    with tempfile.TemporaryDirectory() as home, lab_of("demo") as lab:
         account = lab["accounts"][0]
         server = StdioServerParameters(command=str(binary()), cwd=home,
                                        args=["mcp", *at(lab["url"], account)],

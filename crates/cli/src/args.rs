@@ -36,6 +36,10 @@ pub(crate) enum Command {
     Diagnose(RequestArguments),
     /// Simulate AWS on this machine: any AWS client can be pointed at it.
     Lab(LabArguments),
+    /// Serve threads and runs to LangGraph clients on this machine; there is no authentication yet.
+    Serve(ServeArguments),
+    /// Offer read-only tools to coding assistants: Model Context Protocol on standard input and output.
+    Mcp,
     /// List the threads of the data directory, newest first.
     Threads,
     /// Continue a thread where it stopped: after a question, an approval, a crash.
@@ -61,7 +65,7 @@ pub(crate) struct DemoArguments {
     /// Scenario to play; `ecs-deep-agent lab --list` names them all.
     #[arg(long, value_name = "NAME", default_value = "demo")]
     pub(crate) scenario: String,
-    /// How many times faster than ours the simulated time passes.
+    /// How many times faster than ours simulated time passes while the agent waits.
     #[arg(long, value_name = "FACTOR", default_value_t = 60.0, value_parser = speed)]
     pub(crate) speed: f64,
 }
@@ -91,7 +95,7 @@ pub(crate) struct RequestArguments {
 #[derive(Debug, Args)]
 pub(crate) struct LabArguments {
     /// List the built-in scenarios and end.
-    #[arg(long, conflicts_with_all = ["scenario", "port", "speed"])]
+    #[arg(long, conflicts_with_all = ["scenario", "port", "speed", "clock"])]
     pub(crate) list: bool,
     /// Scenario to play: a built-in name or a YAML file.
     #[arg(long, value_name = "NAME|FILE", default_value = "demo")]
@@ -102,9 +106,29 @@ pub(crate) struct LabArguments {
     /// How many times faster than ours the simulated time passes.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
     pub(crate) speed: f64,
+    /// Whether simulated time runs, or moves only when it is told to.
+    #[arg(long, value_enum, value_name = "CLOCK", default_value = "running")]
+    pub(crate) clock: LabClock,
     /// Print JSON; the same as `--format json`.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How the time of a lab passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LabClock {
+    /// By itself, at `--speed`.
+    Running,
+    /// By `POST /lab/clock/advance?seconds=N`.
+    Manual,
+}
+
+/// `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Port to listen on at 127.0.0.1; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 2024)]
+    pub(crate) port: u16,
 }
 
 /// `resume`.
@@ -149,7 +173,7 @@ pub(crate) enum Format {
 }
 
 /// How the program talks.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputFlags {
     /// Form of the result on standard output.
@@ -161,21 +185,27 @@ pub(crate) struct OutputFlags {
         default_value = "terminal"
     )]
     pub(crate) format: Format,
-    /// Approve the plan without asking.
+    /// Approve the plan without asking, unless it contains values that were not proven.
     #[arg(long, short, global = true)]
     pub(crate) yes: bool,
+    /// Let `--yes` approve values that were not proven, too.
+    #[arg(long, global = true, requires = "yes")]
+    pub(crate) accept_unproven: bool,
     /// Say nothing but the result.
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
     /// Say more: every tool call; given twice, the program's own log too.
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// How many times faster than ours time passes at the endpoint; for a lab that was sped up.
-    #[arg(long, global = true, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed, hide = true)]
-    pub(crate) world_speed: f64,
+    /// Move the clock of the lab at the endpoint instead of waiting; for `lab --clock manual`.
+    #[arg(long, global = true, hide = true)]
+    pub(crate) lab_clock: bool,
     /// Crash drill: end this process with SIGKILL once event N of the thread is durable.
     #[arg(long, global = true, value_name = "N", hide = true)]
     pub(crate) kill_after_event: Option<u64>,
+    /// Crash drill: the same once what event N tells has happened, before that event is durable.
+    #[arg(long, global = true, value_name = "N", hide = true)]
+    pub(crate) kill_before_event: Option<u64>,
 }
 
 /// The strongest layer of the configuration.

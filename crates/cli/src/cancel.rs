@@ -26,6 +26,14 @@ impl Interrupts {
         })
     }
 
+    /// Starts to listen where many runs may be at work.
+    pub(crate) fn listen_to_stop(output: &Output) -> Self {
+        let output = output.clone();
+        Self::listen_and(move || {
+            output.remark("stopping: runs are cancelled and their credentials cleared (Ctrl-C again ends at once)");
+        })
+    }
+
     /// Starts to listen where there is nothing to tell.
     pub(crate) fn listen_quietly() -> Self {
         Self::listen_and(|| {})

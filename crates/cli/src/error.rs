@@ -3,9 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 
-use ecs_agent_core::InvocationError;
+use ecs_agent_core::{AgentError, InvocationError};
 use ecs_agent_lab::{LabError, ScenarioError};
-use ecs_agent_store::{OpenError, StoreError};
+use ecs_agent_mcp::McpError;
+use ecs_agent_server::ServeError;
+use ecs_agent_store::{LeaseError, OpenError, StoreError};
 
 use crate::config::ConfigurationError;
 use crate::environment::EnvironmentCredentialsError;
@@ -42,6 +44,15 @@ pub(crate) enum CliError {
     /// The lab gave something that is no identifier.
     #[error("the lab's account cannot be used")]
     LabIdentity(#[from] ecs_agent_credentials::IdentityError),
+    /// There is no lab whose clock could be moved.
+    #[error("`--lab-clock` needs the endpoint of a lab on this machine: `--endpoint-url http://127.0.0.1:PORT`")]
+    NoLabClock,
+    /// The server.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The session with an assistant.
+    #[error("the session with the assistant failed")]
+    Mcp(#[from] McpError),
     /// The directory of threads.
     #[error("failed to use the data directory `{}`", .path.display())]
     DataDirectory {
@@ -123,6 +134,7 @@ impl CliError {
         match self {
             Self::SignableBodies
             | Self::NoRegion
+            | Self::NoLabClock
             | Self::DataDirectory { .. }
             | Self::Scenario(_)
             | Self::ScenarioFile { .. }
@@ -137,6 +149,10 @@ impl CliError {
             Self::Lab(LabError::Listen { .. } | LabError::Speed(_) | LabError::Scenario(_)) => {
                 Exit::Usage
             }
+            Self::Serve(ServeError::NotLoopback { .. } | ServeError::Listen { .. })
+            | Self::Invocation(InvocationError::Agent(AgentError::Lease(LeaseError::Held {
+                ..
+            }))) => Exit::Usage,
             Self::NoSuchThread { .. } | Self::NoReport { .. } => Exit::NotFound,
             Self::Runtime(_)
             | Self::Unprotected(_)
@@ -144,6 +160,8 @@ impl CliError {
             | Self::LabIdentity(_)
             | Self::Store(_)
             | Self::Lab(_)
+            | Self::Serve(_)
+            | Self::Mcp(_)
             | Self::Invocation(_)
             | Self::Prompt(_) => Exit::Internal,
         }
@@ -181,7 +199,10 @@ impl CliError {
             | Self::LabIdentity(_)
             | Self::Store(_)
             | Self::EmptyLab
+            | Self::NoLabClock
             | Self::Lab(_)
+            | Self::Serve(_)
+            | Self::Mcp(_)
             | Self::Invocation(_)
             | Self::NothingAsked { .. }
             | Self::NoSuchOption { .. }

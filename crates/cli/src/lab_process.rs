@@ -5,13 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ecs_agent_core::{TokioTimer, VerificationPace};
+use ecs_agent_core::VerificationPace;
 use ecs_agent_credentials::{
     CredentialReference, Endpoints, Region, SecretText, Sources, StaticCredentials,
 };
 use ecs_agent_lab::{ClockMode, LabAccount, LabConfig, LabHandle, LabServer, Scenario};
 
+use crate::config::Configuration;
 use crate::error::CliError;
+use crate::lab_clock::OwnLabTimer;
 use crate::workplace::Place;
 
 /// Label of the lab's keys in references.
@@ -37,17 +39,18 @@ pub(crate) fn scenario(name_or_file: &str) -> Result<Scenario, CliError> {
 pub(crate) async fn start(
     scenario: Scenario,
     port: u16,
-    speed: f64,
+    clock: ClockMode,
 ) -> Result<LabHandle, CliError> {
     let config = LabConfig::new(scenario)
         .listen(SocketAddr::from(([127, 0, 0, 1], port)))
-        .clock(ClockMode::Speed(speed));
+        .clock(clock);
     Ok(LabServer::start(config).await?)
 }
 
-/// An account of the lab as the place of an invocation: its role, assumed with its user's keys.
+/// An account of a lab with a manual clock as the place of an invocation: its role, assumed with its
+/// user's keys.
 pub(crate) fn place(
-    lab: &LabHandle,
+    lab: &Arc<LabHandle>,
     account: &LabAccount,
     region: &str,
     speed: f64,
@@ -64,19 +67,24 @@ pub(crate) fn place(
         endpoints: Endpoints::Override(lab.url().parse()?),
         region,
         reference,
-        timer: Arc::new(TokioTimer::scaled(speed)),
+        timer: Arc::new(OwnLabTimer::new(Arc::clone(lab), speed)),
         pace: VerificationPace {
             interval: Duration::from_secs(20),
             settle: Duration::from_secs(180),
-            // The lab's time also runs while this machine is busy with something else.
             timeout: Duration::from_secs(3600),
         },
     })
 }
 
 /// The keys of the account's user, which may do nothing but assume the role.
-pub(crate) fn sources(account: &LabAccount) -> Result<Sources, CliError> {
+pub(crate) fn sources(
+    account: &LabAccount,
+    configuration: &Configuration,
+) -> Result<Sources, CliError> {
     let secret = SecretText::from(account.secret_access_key.clone());
     let keys = StaticCredentials::new(&account.access_key_id, secret, None, None)?;
-    Ok(Sources::builder().with_static(LAB_LABEL, keys).build())
+    Ok(Sources::builder()
+        .retries(configuration.retries.value)
+        .with_static(LAB_LABEL, keys)
+        .build())
 }

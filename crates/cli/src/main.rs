@@ -11,6 +11,7 @@ mod conversation;
 mod environment;
 mod error;
 mod exit;
+mod lab_clock;
 mod lab_process;
 mod logging;
 mod output;

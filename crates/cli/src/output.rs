@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::args::Format;
 use crate::error::CliError;
-use crate::render::{Meaning, Palette, escape_line, terminal_document};
+use crate::render::{Meaning, Palette, escape_line, terminal_document, wrap};
 
 /// Widest that text is laid out for reading.
 const WIDEST: u16 = 110;
@@ -67,7 +67,7 @@ impl Output {
 
     /// Writes one line to standard error, escaped.
     pub(crate) fn remark(&self, text: &str) {
-        self.remark_as_is(&escape_line(text));
+        self.remark_as_is(&wrap(&escape_line(text), remark_width(), 0));
     }
 
     /// Writes one line to standard error; the caller has escaped what came from outside.
@@ -79,6 +79,7 @@ impl Output {
     pub(crate) fn error(&self, error: &CliError) {
         let palette = Palette::of_stderr();
         let label = palette.paint(Meaning::Bad, "error:");
+        // One line, however long: scripts look for it.
         self.remark_as_is(&format!("{label} {}", escape_line(&chain(error))));
         if let Some(next) = error.next() {
             let label = palette.paint(Meaning::Heading, "next:");
@@ -103,9 +104,18 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// The width that text is laid out for.
-pub(crate) fn width() -> u16 {
-    console::Term::stdout()
+/// The width that results are laid out for.
+fn width() -> u16 {
+    width_of(&console::Term::stdout())
+}
+
+/// The width that progress, plans and remarks are laid out for.
+pub(crate) fn remark_width() -> u16 {
+    width_of(&console::Term::stderr())
+}
+
+fn width_of(terminal: &console::Term) -> u16 {
+    terminal
         .size_checked()
         .map_or(100, |(_, columns)| columns)
         .min(WIDEST)

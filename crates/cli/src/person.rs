@@ -6,7 +6,7 @@ use ecs_agent_ecs::PlanContent;
 use serde_json::{Value, json};
 
 use crate::error::CliError;
-use crate::output::Output;
+use crate::output::{Output, remark_width};
 use crate::render::{Meaning, Palette, escape_line, plan_lines};
 
 /// Who answers questions, and how.
@@ -16,6 +16,8 @@ pub(crate) struct Person {
     pub(crate) name: String,
     /// Whether plans are approved without asking.
     pub(crate) approves: bool,
+    /// Whether that goes for values that were not proven, too.
+    pub(crate) accepts_unproven: bool,
     /// Whether questions are kept off the screen, since only the result is wanted.
     pub(crate) quiet: bool,
     /// An answer that came with the command, for the first question.
@@ -61,7 +63,14 @@ impl Person {
         if let Some(Prepared::Rejection(reason)) = self.prepared.take() {
             return Ok(Some(rejection(&reason)));
         }
-        if self.approves {
+        let unproven = unproven(question);
+        if self.approves && unproven > 0 && !self.accepts_unproven {
+            // Told also when quiet: the command ends otherwise than was asked for.
+            self.output.remark(&format!(
+                "`--yes` does not approve this plan: {unproven} of its values could not be proven from \
+                 what was observed (marked `unproven`). Look at it, or add `--accept-unproven`"
+            ));
+        } else if self.approves {
             self.say(&format!("approved by `--yes` as {}", self.name));
             return Ok(Some(approval()));
         }
@@ -121,7 +130,12 @@ impl Person {
         let content = question.get("plan").cloned().unwrap_or_default();
         match serde_json::from_value::<PlanContent>(content) {
             Ok(plan) => {
-                for line in plan_lines(&plan, text(question, "plan_hash"), palette) {
+                for line in plan_lines(
+                    &plan,
+                    text(question, "plan_hash"),
+                    palette,
+                    remark_width(),
+                ) {
                     self.output.remark_as_is(&line);
                 }
             }
@@ -148,6 +162,17 @@ impl Person {
             self.output.remark_as_is(&text);
         }
     }
+}
+
+/// How many values of the plan were not proven.
+pub(crate) fn unproven(question: &Value) -> usize {
+    let steps = question.pointer("/plan/steps").and_then(Value::as_array);
+    steps
+        .into_iter()
+        .flatten()
+        .filter_map(|step| step.get("unproven").and_then(Value::as_array))
+        .map(Vec::len)
+        .sum()
 }
 
 /// The options of a question: id and label.
@@ -190,5 +215,51 @@ fn theme() -> Box<dyn Theme> {
     match Palette::of_stderr() {
         Palette::Colours => Box::new(ColorfulTheme::default()),
         Palette::Plain => Box::new(SimpleTheme),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person(approves: bool, accepts_unproven: bool) -> Person {
+        Person {
+            name: "ada".to_owned(),
+            approves,
+            accepts_unproven,
+            quiet: true,
+            prepared: None,
+            output: Output::new(crate::args::Format::Json),
+        }
+    }
+
+    fn plan(unproven: &[&str]) -> Value {
+        json!({"kind": "approval", "plan": {"steps": [{"unproven": []}, {"unproven": unproven}]}})
+    }
+
+    #[test]
+    fn yes_approves_what_is_proven_and_the_rest_only_when_told() {
+        let cases = [
+            (person(true, false), plan(&[]), Some(approval())),
+            (person(true, false), plan(&["the path"]), None),
+            (person(true, true), plan(&["the path"]), Some(approval())),
+            (person(false, false), plan(&[]), None),
+        ];
+        for (mut person, question, answer) in cases {
+            // Tests may run at a terminal, where a person would be asked.
+            if answer.is_some() || !person.output.can_ask() {
+                assert_eq!(person.answer(&question).unwrap(), answer, "{question}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_that_came_along_is_for_the_first_question() {
+        let mut person = person(true, false);
+        person.prepared = Some(Prepared::Rejection("not now".to_owned()));
+        let answer = person.for_one_question().answer(&plan(&[])).unwrap();
+        assert_eq!(answer, Some(rejection("not now")));
+        let answer = person.for_one_question().answer(&plan(&[])).unwrap();
+        assert_eq!(answer, Some(approval()));
     }
 }

@@ -9,8 +9,11 @@ use ecs_agent_core::{Progress, ProgressSink};
 use ecs_agent_runtime::{EventBody, FramePath, RunOutcome, ToolCallId, ToolOutcome, ToolStatus};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::output::Output;
-use crate::render::{Meaning, Palette, escape_line};
+use crate::output::{Output, remark_width};
+use crate::render::{Meaning, Palette, escape_line, wrap};
+
+/// Columns before the text of a line that goes on: its clock and its mark.
+const INDENT: usize = 12;
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,6 +202,7 @@ impl LiveProgress {
     fn line(&self, state: &mut State, text: &str) {
         let clock = format!("{:>7}", seconds(self.started.elapsed()));
         let line = format!("{} {text}", self.palette.paint(Meaning::Quiet, clock));
+        let line = wrap(&line, remark_width(), INDENT);
         match &state.spinner {
             Some(spinner) => spinner.suspend(|| self.output.remark_as_is(&line)),
             None => self.output.remark_as_is(&line),

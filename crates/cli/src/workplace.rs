@@ -15,6 +15,7 @@ use crate::args::OutputFlags;
 use crate::config::{Configuration, CredentialChoice, ENVIRONMENT_LABEL, ModelChoice, Setting};
 use crate::environment::{self, Environment};
 use crate::error::CliError;
+use crate::lab_clock::OtherLabTimer;
 use crate::output::Output;
 use crate::person::{Person, Prepared};
 use crate::progress::{Detail, LiveProgress};
@@ -44,11 +45,17 @@ impl Place {
         flags: &OutputFlags,
     ) -> Result<Self, CliError> {
         let region = configuration.region.as_ref().ok_or(CliError::NoRegion)?;
+        let endpoints = configuration.endpoints();
+        let timer: Arc<dyn Timer> = if flags.lab_clock {
+            Arc::new(OtherLabTimer::at(&endpoints)?)
+        } else {
+            Arc::new(TokioTimer::real())
+        };
         Ok(Self {
-            endpoints: configuration.endpoints(),
+            endpoints,
             region: region.value.clone(),
             reference: configuration.reference()?,
-            timer: Arc::new(TokioTimer::scaled(flags.world_speed)),
+            timer,
             pace: VerificationPace::default(),
         })
     }
@@ -92,7 +99,7 @@ pub(crate) fn settings(
         pace: place.pace,
         timer: place.timer,
         progress: progress(flags, output),
-        log_hook: flags.kill_after_event.map(crash_drill),
+        log_hook: crash_drill(flags),
         registry,
         mode,
     }
@@ -111,6 +118,7 @@ pub(crate) fn person(
             .clone()
             .unwrap_or_else(|| "local".to_owned()),
         approves: flags.yes,
+        accepts_unproven: flags.accept_unproven,
         quiet: flags.quiet,
         prepared,
         output: output.clone(),
@@ -119,7 +127,7 @@ pub(crate) fn person(
 
 /// The sources that the configuration allows, with the keys read anew.
 pub(crate) fn sources(configuration: &Configuration) -> Result<Sources, CliError> {
-    let builder = Sources::builder();
+    let builder = Sources::builder().retries(configuration.retries.value);
     Ok(match configuration
         .credentials
         .as_ref()
@@ -156,14 +164,22 @@ fn value(setting: &Option<Setting<String>>) -> Option<String> {
     setting.as_ref().map(|setting| setting.value.clone())
 }
 
-/// Dies at once, as a machine that loses its power does, when that event is durable.
-fn crash_drill(after: u64) -> LogHook {
-    Arc::new(move |moment| {
-        if moment == LogMoment::Appended(after) {
+/// Dies at once, as a machine that loses its power does, at the moment that the flags name.
+fn crash_drill(flags: &OutputFlags) -> Option<LogHook> {
+    let (before, after) = (flags.kill_before_event, flags.kill_after_event);
+    if before.is_none() && after.is_none() {
+        return None;
+    }
+    Some(Arc::new(move |moment| {
+        let dies = match moment {
+            LogMoment::AboutToAppend(seq) => before == Some(seq),
+            LogMoment::Appended(seq) => after == Some(seq),
+        };
+        if dies {
             let _unreachable = rustix::process::kill_process(
                 rustix::process::getpid(),
                 rustix::process::Signal::KILL,
             );
         }
-    })
+    }))
 }

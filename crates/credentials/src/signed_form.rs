@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use crate::calls::{aws_date, request_id};
 use crate::context::{ContextError, CredentialContext};
 use crate::source_error::SourceError;
-use crate::wire::{INITIAL_BACKOFF, MAX_ATTEMPTS, MAX_BACKOFF, OPERATION_TIMEOUT};
+use crate::wire::{INITIAL_BACKOFF, MAX_BACKOFF, OPERATION_TIMEOUT};
 
 /// Largest response body that is read.
 const LONGEST_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -121,7 +121,7 @@ impl CredentialContext {
                     | SignedRequestError::Unsignable { .. },
                 ) => false,
             };
-            if !worth_a_retry || attempt >= MAX_ATTEMPTS {
+            if !worth_a_retry || attempt >= self.wire().max_attempts() {
                 return answer;
             }
             tokio::time::sleep(backoff(attempt)).await;

@@ -23,7 +23,7 @@ pub enum SourceError {
     /// A source that reads this machine's AWS configuration, which nobody asked for.
     #[error(
         "{reference} may not be used here: it is read only when the person asks for it, with \
-         `--profile` or `--default-chain`"
+         `--profile` or `--credentials chain`"
     )]
     NotAsked {
         /// The reference.

@@ -31,6 +31,7 @@ struct Shared {
     machine: MachineSources,
     session: Option<SessionIdentity>,
     expected_account: Option<AccountId>,
+    retries: Option<u32>,
 }
 
 /// Whether this machine's own AWS configuration may be read.
@@ -48,6 +49,7 @@ impl Sources {
             machine: MachineSources::Refused,
             session: None,
             expected_account: None,
+            retries: None,
         })
     }
 
@@ -68,6 +70,9 @@ impl Sources {
         reference: &CredentialReference,
         request: ScopeRequest,
     ) -> Result<ContextDescription, SourceError> {
+        if let Some(retries) = self.0.retries {
+            context.wire().set_retries(retries);
+        }
         let _one_at_a_time = context.resolving.lock().await;
         let recipe = Arc::new(Recipe {
             sources: Arc::clone(&self.0),
@@ -109,6 +114,13 @@ impl SourcesBuilder {
     /// Demands that every filled credential belongs to `account`.
     pub fn expect_account(mut self, account: AccountId) -> Self {
         self.0.expected_account = Some(account);
+        self
+    }
+
+    /// Sets how often a failed request of the invocation is tried again, credentials calls included.
+    /// The time that one call may take in all stays the same.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.0.retries = Some(retries);
         self
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -33,7 +34,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(20);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(25);
 /// One call with all its retries.
 pub(crate) const OPERATION_TIMEOUT: Duration = Duration::from_secs(75);
-pub(crate) const MAX_ATTEMPTS: u32 = 5;
+/// How often a failed request is tried again, unless told.
+const RETRIES: u32 = 4;
 pub(crate) const INITIAL_BACKOFF: Duration = Duration::from_millis(200);
 pub(crate) const MAX_BACKOFF: Duration = Duration::from_secs(8);
 /// An idle connection still holds the last request's token in its write buffer.
@@ -48,6 +50,7 @@ pub(crate) struct Wire {
     pub(crate) calls: Arc<CallLog>,
     http: Arc<InvocationHttp>,
     retry_partition: RetryPartition,
+    retries: AtomicU32,
 }
 
 impl Wire {
@@ -69,6 +72,7 @@ impl Wire {
             calls,
             http,
             retry_partition,
+            retries: AtomicU32::new(RETRIES),
         }
     }
 
@@ -85,7 +89,7 @@ impl Wire {
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
         let retries = RetryConfig::standard()
-            .with_max_attempts(MAX_ATTEMPTS)
+            .with_max_attempts(self.max_attempts())
             .with_initial_backoff(INITIAL_BACKOFF)
             .with_max_backoff(MAX_BACKOFF);
         let mut config = SdkConfig::builder()
@@ -113,6 +117,16 @@ impl Wire {
     /// Sends one request; its call is recorded as the SDK's are.
     pub(crate) fn send(&self, request: HttpRequest) -> HttpConnectorFuture {
         RecordingClient(Arc::clone(&self.http)).call(request)
+    }
+
+    /// Sets how often a failed request is tried again, for clients that are made from now on.
+    pub(crate) fn set_retries(&self, retries: u32) {
+        self.retries.store(retries, Ordering::Relaxed);
+    }
+
+    /// How often a request is sent at most: once, and again as often as it may be.
+    pub(crate) fn max_attempts(&self) -> u32 {
+        self.retries.load(Ordering::Relaxed).saturating_add(1)
     }
 
     pub(crate) fn retry_partition(&self) -> RetryPartition {

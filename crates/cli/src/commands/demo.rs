@@ -1,11 +1,13 @@
 //! `demo`: a service is broken in the lab, and everything the agent can do is done for real.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ecs_agent_core::{Input, Mode};
-use ecs_agent_lab::LabHandle;
+use ecs_agent_lab::{ClockMode, LabHandle};
 use ecs_agent_store::Store;
 
+use super::request::Afterwards;
 use super::{Workbench, request};
 use crate::args::Format;
 use crate::config::Origin;
@@ -27,7 +29,7 @@ pub(super) async fn run(
         scenario.request().to_owned(),
         scenario.truth().target.clone(),
     );
-    let lab = lab_process::start(scenario, 0, speed).await?;
+    let lab = Arc::new(lab_process::start(scenario, 0, ClockMode::Manual).await?);
 
     let account = lab
         .accounts()
@@ -56,7 +58,7 @@ pub(super) async fn run(
         bench.flags,
         bench.output,
     );
-    let sources = || lab_process::sources(&account);
+    let sources = || lab_process::sources(&account, bench.configuration);
     let person = workplace::person(bench.flags, None, bench.environment, bench.output);
     let outcome = request::hold(
         bench.output,
@@ -67,7 +69,7 @@ pub(super) async fn run(
         Input::Say(words),
     )
     .await?;
-    request::show(bench, &outcome);
+    request::show(bench, &outcome, Afterwards::Gone);
     conclude(bench, &lab, started);
     drop(directory);
     Ok(outcome.exit)

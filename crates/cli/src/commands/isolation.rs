@@ -6,7 +6,7 @@ use std::sync::Arc;
 use comfy_table::Table;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use ecs_agent_core::{Input, InvocationResult, InvocationSettings, Mode, Silent, invoke};
-use ecs_agent_lab::{LabAccount, LabHandle, RequestRecord, Scenario};
+use ecs_agent_lab::{ClockMode, LabAccount, LabHandle, RequestRecord, Scenario};
 use ecs_agent_store::Store;
 use serde::Serialize;
 
@@ -107,7 +107,8 @@ pub(super) async fn run(
             count.min(IN_SEQUENCE)
         ));
     }
-    let lab = lab_process::start(Scenario::isolation(count, &REGIONS)?, 0, SPEED).await?;
+    let scenario = Scenario::isolation(count, &REGIONS)?;
+    let lab = Arc::new(lab_process::start(scenario, 0, ClockMode::Manual).await?);
     let store = Store::memory().await?;
     let users: Vec<User> = lab
         .accounts()
@@ -173,7 +174,7 @@ pub(super) async fn run(
 /// One whole diagnosis as this user.
 async fn diagnose(
     bench: &Workbench<'_>,
-    lab: &LabHandle,
+    lab: &Arc<LabHandle>,
     store: &Store,
     user: &User,
     interrupts: &Interrupts,
@@ -191,7 +192,7 @@ async fn diagnose(
             bench.output,
         )
     };
-    let sources = lab_process::sources(&user.account)?;
+    let sources = lab_process::sources(&user.account, bench.configuration)?;
     let words = Input::Say(WORDS.to_owned());
     Ok(invoke(settings, sources, thread, words, interrupts.token()).await?)
 }

@@ -1,10 +1,10 @@
 //! `lab`: the fault lab on its own, for any AWS client.
 
-use ecs_agent_lab::{LabHandle, Scenario};
+use ecs_agent_lab::{ClockMode, LabHandle, Scenario};
 use serde_json::{Value, json};
 
 use super::Workbench;
-use crate::args::{Format, LabArguments};
+use crate::args::{Format, LabArguments, LabClock};
 use crate::cancel::Interrupts;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -19,7 +19,11 @@ pub(super) async fn run(bench: &Workbench<'_>, arguments: LabArguments) -> Resul
     let scenario = lab_process::scenario(&arguments.scenario)?;
     let (name, title) = (scenario.name().to_owned(), scenario.title().to_owned());
     let interrupts = Interrupts::listen_quietly();
-    let lab = lab_process::start(scenario, arguments.port, arguments.speed).await?;
+    let clock = match arguments.clock {
+        LabClock::Running => ClockMode::Speed(arguments.speed),
+        LabClock::Manual => ClockMode::Manual,
+    };
+    let lab = lab_process::start(scenario, arguments.port, clock).await?;
     match output.format() {
         // One line, so that whoever started this can read it and leave the rest alone.
         Format::Json => output.text(&format!("{}\n", description(&lab, &name))),

@@ -7,6 +7,7 @@ mod lab;
 mod report;
 mod request;
 mod resume;
+mod serve;
 mod threads;
 
 use clap::CommandFactory;
@@ -68,6 +69,8 @@ pub(crate) async fn run(
         Command::Run(request) => request::run(&bench, request, Mode::Repair).await,
         Command::Diagnose(request) => request::run(&bench, request, Mode::Diagnose).await,
         Command::Lab(lab) => lab::run(&bench, lab).await,
+        Command::Serve(arguments) => serve::http(&bench, &arguments).await,
+        Command::Mcp => serve::mcp(&bench).await,
         Command::Threads => threads::run(&bench).await,
         Command::Resume(resume) => resume::run(&bench, resume).await,
         Command::Report(thread) => report::run(&bench, &thread.thread).await,

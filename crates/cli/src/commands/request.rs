@@ -13,7 +13,7 @@ use crate::conversation::{Conversation, MakeSources};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::person::{Person, Prepared, options};
+use crate::person::{Person, Prepared, options, unproven};
 use crate::render::{Meaning, Outcome, Palette, escape_line};
 use crate::workplace::{self, Place};
 
@@ -48,8 +48,17 @@ pub(super) async fn run(
         Input::Say(request.text),
     )
     .await?;
-    show(bench, &outcome);
+    show(bench, &outcome, Afterwards::Kept);
     Ok(outcome.exit)
+}
+
+/// What becomes of a thread when the command is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Afterwards {
+    /// It can be resumed.
+    Kept,
+    /// It is gone with the world it was about.
+    Gone,
 }
 
 /// Kind of the record that says how far a thread may go.
@@ -119,7 +128,7 @@ pub(super) async fn hold(
 }
 
 /// Shows what came of it: the result on standard output, what to do next on standard error.
-pub(super) fn show(bench: &Workbench<'_>, outcome: &Outcome) {
+pub(super) fn show(bench: &Workbench<'_>, outcome: &Outcome, afterwards: Afterwards) {
     let output = bench.output;
     if output.format() == Format::Json {
         output.json(&outcome.view());
@@ -132,10 +141,10 @@ pub(super) fn show(bench: &Workbench<'_>, outcome: &Outcome) {
     if bench.flags.quiet {
         return;
     }
-    remark_on(output, outcome);
+    remark_on(output, outcome, afterwards);
 }
 
-fn remark_on(output: &Output, outcome: &Outcome) {
+fn remark_on(output: &Output, outcome: &Outcome, afterwards: Afterwards) {
     let palette = Palette::of_stderr();
     output.remark_as_is("");
     for line in outcome
@@ -149,7 +158,12 @@ fn remark_on(output: &Output, outcome: &Outcome) {
         for (id, label) in options(&open.payload) {
             output.remark(&format!("  {id}  {label}"));
         }
-        output.remark(&how_to_answer(&open.payload, outcome.thread()));
+        output.remark(&match afterwards {
+            Afterwards::Kept => how_to_answer(&open.payload, outcome.thread()),
+            Afterwards::Gone => "nobody was there to answer, and the demo's world ends here: run it at \
+                                 a terminal or with `--yes`"
+                .to_owned(),
+        });
     }
     let (calls, cleared) = outcome.credentials();
     let context = if cleared { "cleared" } else { "NOT CLEARED" };
@@ -162,10 +176,16 @@ fn remark_on(output: &Output, outcome: &Outcome) {
 
 fn how_to_answer(question: &serde_json::Value, thread: &str) -> String {
     match question.get("kind").and_then(serde_json::Value::as_str) {
-        Some("approval") => format!(
-            "the plan waits: `ecs-deep-agent resume {thread}` asks again, `--yes` approves it, \
-             `--reject REASON` rejects it"
-        ),
+        Some("approval") => {
+            let yes = match unproven(question) {
+                0 => "--yes",
+                _ => "--yes --accept-unproven",
+            };
+            format!(
+                "the plan waits: `ecs-deep-agent resume {thread}` asks again, `{yes}` approves it, \
+                 `--reject REASON` rejects it"
+            )
+        }
         Some("question") => {
             let asked = question.get("question").and_then(serde_json::Value::as_str);
             let asked = asked.unwrap_or("a question is open");

@@ -4,6 +4,7 @@ use ecs_agent_core::Input;
 use ecs_agent_runtime::EventBody;
 use ecs_agent_store::{Seq, StoredEvent, TenantScope};
 
+use super::request::Afterwards;
 use super::{Workbench, request};
 use crate::args::ResumeArguments;
 use crate::error::CliError;
@@ -44,7 +45,7 @@ pub(super) async fn run(bench: &Workbench<'_>, resume: ResumeArguments) -> Resul
         Input::Continue,
     )
     .await?;
-    request::show(bench, &outcome);
+    request::show(bench, &outcome, Afterwards::Kept);
     Ok(outcome.exit)
 }
 

@@ -5,6 +5,7 @@ use comfy_table::{ContentArrangement, Table};
 
 use super::escape::escape;
 use super::style::{Meaning, Palette};
+use super::wrap::wrap;
 
 /// Renders the document; everything in it is escaped first, since it quotes AWS.
 pub(crate) fn terminal_document(markdown: &str, palette: Palette, width: u16) -> String {
@@ -28,7 +29,7 @@ pub(crate) fn terminal_document(markdown: &str, palette: Palette, width: u16) ->
         }
         rendered.push_str(&match fence {
             Some(_) => code_line(line, palette),
-            None => prose_line(line, palette),
+            None => prose_line(line, palette, width),
         });
         rendered.push('\n');
     }
@@ -45,16 +46,21 @@ fn code_line(line: &str, palette: Palette) -> String {
     format!("    {painted}")
 }
 
-fn prose_line(line: &str, palette: Palette) -> String {
+fn prose_line(line: &str, palette: Palette, width: u16) -> String {
     let text = line.trim_start_matches('#');
     if text.len() < line.len() && (text.starts_with(' ') || text.is_empty()) {
-        return palette.paint(Meaning::Heading, without_marks(text.trim()));
+        let heading = palette.paint(Meaning::Heading, without_marks(text.trim()));
+        return wrap(&heading, width, 0);
     }
     let indent = line.len() - line.trim_start().len();
     let (lead, rest) = line.split_at(indent);
     match rest.strip_prefix("- ").or_else(|| rest.strip_prefix("* ")) {
-        Some(item) => format!("{lead}• {}", inline(item, palette)),
-        None => format!("{lead}{}", inline(rest, palette)),
+        Some(item) => wrap(
+            &format!("{lead}• {}", inline(item, palette)),
+            width,
+            indent + 2,
+        ),
+        None => wrap(&format!("{lead}{}", inline(rest, palette)), width, indent),
     }
 }
 

@@ -5,11 +5,21 @@ use ecs_agent_ecs::{Advice, Alternative, Inverse, PlanContent, Risk, Step};
 
 use super::escape::escape_line;
 use super::style::{Meaning, Palette};
+use super::wrap::wrap;
+
+/// Column that the values of a step's fields begin in.
+const VALUES: usize = 15;
 
 /// Renders the plan, line by line.
-pub(crate) fn plan_lines(plan: &PlanContent, hash: &str, palette: Palette) -> Vec<String> {
+pub(crate) fn plan_lines(
+    plan: &PlanContent,
+    hash: &str,
+    palette: Palette,
+    width: u16,
+) -> Vec<String> {
     let mut lines = Page {
         palette,
+        width,
         lines: Vec::new(),
     };
     lines.push(&palette.paint(Meaning::Heading, "Repair plan"));
@@ -39,24 +49,30 @@ pub(crate) fn plan_lines(plan: &PlanContent, hash: &str, palette: Palette) -> Ve
 /// Lines with their colours.
 struct Page {
     palette: Palette,
+    width: u16,
     lines: Vec<String>,
 }
 
 impl Page {
+    /// A line that is broken between words where it is too long.
     fn push(&mut self, line: &str) {
-        self.lines.push(line.to_owned());
+        self.push_under(line, 2);
+    }
+
+    fn push_under(&mut self, line: &str, indent: usize) {
+        self.lines.push(wrap(line, self.width, indent));
     }
 
     fn field(&mut self, name: &str, value: &str) {
         let name = self.palette.paint(Meaning::Quiet, format!("{name:<12}"));
-        self.lines.push(format!("  {name} {}", escape_line(value)));
+        self.push_under(&format!("  {name} {}", escape_line(value)), VALUES);
     }
 
     fn step(&mut self, step: &Step) {
         self.push("");
         let title = format!("{}. {}", step.number, escape_line(&step.effect));
         let title = self.palette.paint(Meaning::Heading, title);
-        self.lines.push(title);
+        self.push_under(&title, 3);
         self.field("why", &step.reason);
         let risk = self
             .palette
@@ -64,8 +80,8 @@ impl Page {
         let name = self
             .palette
             .paint(Meaning::Quiet, format!("{:<12}", "risk"));
-        self.lines
-            .push(format!("  {name} {risk}: {}", escape_line(&step.risk_note)));
+        let line = format!("  {name} {risk}: {}", escape_line(&step.risk_note));
+        self.push_under(&line, VALUES);
         self.field("touches", &step.blast_radius);
         for line in &step.diff {
             self.lines.push(format!("    {}", escape_line(&line.field)));
@@ -83,16 +99,14 @@ impl Page {
         self.field("undone by", &undone_by(&step.inverse));
         for unproven in &step.unproven {
             let label = self.palette.paint(Meaning::Warning, "unproven:");
-            self.lines
-                .push(format!("  {label} {}", escape_line(unproven)));
+            self.push_under(&format!("  {label} {}", escape_line(unproven)), 4);
         }
     }
 
     fn advice(&mut self, advice: &Advice) {
         self.push("");
         let label = self.palette.paint(Meaning::Warning, "for you to do:");
-        self.lines
-            .push(format!("{label} {}", escape_line(&advice.title)));
+        self.push(&format!("{label} {}", escape_line(&advice.title)));
         self.field("why you", &advice.why_a_person);
         for command in &advice.commands {
             let command = self.palette.paint(Meaning::Name, escape_line(command));
@@ -103,7 +117,7 @@ impl Page {
     fn alternative(&mut self, alternative: &Alternative) {
         self.push("");
         let label = self.palette.paint(Meaning::Quiet, "not chosen:");
-        self.lines.push(format!(
+        self.push(&format!(
             "{label} {} ({})",
             escape_line(&alternative.title),
             escape_line(&alternative.trade_off)

@@ -1,7 +1,7 @@
 //! Requests of the Query protocol.
 
 use super::fake_aws::{FakeAws, Mishap};
-use super::world::{ACCOUNT, by_label, context, given, observe};
+use super::world::{ACCOUNT, by_label, context, given, observe, whoami};
 
 #[tokio::test]
 async fn a_form_is_signed_sent_and_answered() {
@@ -54,6 +54,27 @@ async fn throttling_server_errors_and_broken_connections_are_retried_in_bounds()
         1 + 4 + 5,
         "five attempts, then the answer as it is"
     );
+}
+
+#[tokio::test]
+async fn a_person_decides_how_often_is_tried_again() {
+    let aws = FakeAws::start();
+    let context = context(&aws.url());
+    given(&aws.user(ACCOUNT))
+        .retries(1)
+        .build()
+        .fill(&context, &by_label(), observe())
+        .await
+        .unwrap();
+    aws.next_answers(vec![Mishap::Error(503, "ServiceUnavailable"); 20]);
+    let form = [("Action", "DescribeSubnets")];
+    assert_eq!(
+        context.post_signed_form("ec2", &form).await.unwrap().status,
+        503
+    );
+    assert_eq!(aws.seen().len(), 1 + 2, "once by hand");
+    assert!(whoami(&context).await.is_err());
+    assert_eq!(aws.seen().len(), 1 + 2 + 2, "once by the SDK");
 }
 
 #[tokio::test]
