@@ -220,6 +220,19 @@ fn exits_are_told_apart() {
 }
 
 #[test]
+fn a_sibling_without_last_words_is_no_cause_of_its_own() {
+    let mut world = World::deploying(|_| {});
+    world.exited(-300, 255);
+    world.says("web", 0, "exec /app/server: exec format error");
+    world.exited(-200, 255);
+    world.exited(-100, 255);
+    assert_roots(&world, &["exec-format-error"]);
+    // Another revision may end for another reason.
+    world.exited(-50, 1).task_definition = revision_arn(1);
+    assert_roots(&world, &["exec-format-error", "app-crash-exit-nonzero"]);
+}
+
+#[test]
 fn a_variable_that_is_there_is_not_called_missing() {
     let mut world = World::deploying(|_| {});
     world.exited(-60, 1);
@@ -403,6 +416,37 @@ fn balancer_checks_are_told_apart() {
         break_it(&mut world);
         assert_roots(&world, &[mode]);
     }
+}
+
+fn killed_by_the_balancer(world: &mut World) {
+    let reason = format!(
+        "Task failed ELB health checks in (target-group {})",
+        target_group_arn()
+    );
+    world.stopped(-60, "ServiceSchedulerInitiated", &reason);
+}
+
+#[test]
+fn a_silent_start_where_another_revision_serves_is_slow() {
+    let mut world = World::deploying(|_| {});
+    world.service.health_check_grace_period_seconds = Some(5);
+    killed_by_the_balancer(&mut world);
+    assert_roots(&world, &["elb-hc-grace-period-short"]);
+    // The program says that it listens elsewhere: patience would not help.
+    world.says("web", 3, "server listening on 0.0.0.0:3000");
+    assert_roots(&world, &["elb-hc-port-mismatch"]);
+}
+
+#[test]
+fn how_fast_another_revision_starts_proves_nothing_about_this_one() {
+    let mut world = World::healthy();
+    world.says("web", 4, "server listening on 0.0.0.0:8080");
+    let lines = world.log_groups[0].lines.clone();
+    let mut world = World::deploying(|_| {});
+    world.log_groups[0].lines = lines;
+    world.service.health_check_grace_period_seconds = Some(5);
+    killed_by_the_balancer(&mut world);
+    assert_roots(&world, &["elb-hc-grace-period-short"]);
 }
 
 #[test]

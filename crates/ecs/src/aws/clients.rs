@@ -129,7 +129,8 @@ impl AwsClients {
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
         let receipt = Receipt::default();
-        let outcome = self.take_turn(send(receipt.clone())).await;
+        // An SDK call's future is large and an observation holds dozens: each lives on the heap.
+        let outcome = self.take_turn(Box::pin(send(receipt.clone()))).await;
         let Stamps { request_id, date } = receipt.stamps();
         self.note_date(date);
         Reading {

@@ -95,6 +95,15 @@ pub async fn observe(
     target: &ServiceTarget,
     options: ObserveOptions,
 ) -> Result<Observation, ObserveError> {
+    // Dozens of calls at once make a large future: the caller's stays small.
+    Box::pin(read_all(clients, target, options)).await
+}
+
+async fn read_all(
+    clients: &AwsClients,
+    target: &ServiceTarget,
+    options: ObserveOptions,
+) -> Result<Observation, ObserveError> {
     // Level 1: what can be asked for by the service's name.
     let (described, listed, scaling) = tokio::join!(
         describe_service(clients, target),

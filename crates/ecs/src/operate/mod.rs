@@ -49,6 +49,17 @@ pub async fn operate(
     done: &[StepOutcome],
     attempt: Attempt,
 ) -> Result<StepOutcome, AwsError> {
+    // Reads at once make a large future: the caller's stays small.
+    Box::pin(carry_out(clients, plan, step, done, attempt)).await
+}
+
+async fn carry_out(
+    clients: &AwsClients,
+    plan: &Plan<Approved>,
+    step: u32,
+    done: &[StepOutcome],
+    attempt: Attempt,
+) -> Result<StepOutcome, AwsError> {
     let mut ledger = Ledger::new(clients);
     let Some(planned) = plan.step(step) else {
         return Ok(ledger.stopped(step, "NoSuchStep", format!("the plan has no step {step}")));
@@ -139,7 +150,7 @@ pub async fn roll_back(
             done,
             operation,
         };
-        match job.undo(attempt).await {
+        match Box::pin(job.undo(attempt)).await {
             Ok(outcome) => undone.push(outcome),
             Err(error) if undone.is_empty() => return Err(error),
             Err(error) => {

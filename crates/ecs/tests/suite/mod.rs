@@ -1,0 +1,4 @@
+mod identify;
+mod observe;
+mod operate;
+mod support;
