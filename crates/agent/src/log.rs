@@ -6,7 +6,9 @@ use std::time::Duration;
 use ecs_agent_runtime::{
     AgentSpec, ApplyError, Event, EventBody, FramePath, Thread, ThreadId, ThreadState, ToolCallId,
 };
-use ecs_agent_store::{AppendError, Approval, Seq, StoreError, TenantScope};
+use ecs_agent_store::{AppendError, Approval, AuditEntry, Seq, StoreError, TenantScope};
+
+use serde_json::{Value, json};
 
 use crate::progress::Progress;
 use crate::settings::{InvocationSettings, LogMoment};
@@ -68,6 +70,15 @@ impl ThreadLog {
     pub(crate) async fn append(&mut self, body: EventBody) -> Result<(), LogError> {
         let event = Event::new(self.settings.timer.now(), body);
         self.thread.check(&event)?;
+        if let EventBody::InterruptAnswered {
+            interrupt_id,
+            answer,
+            by,
+        } = &event.body
+        {
+            let content = json!({"interrupt": interrupt_id, "answer": answer, "by": by});
+            self.audit("person_answered", content).await?;
+        }
         self.tell(LogMoment::AboutToAppend(self.seq.next().get()));
         self.seq = self
             .settings
@@ -85,6 +96,20 @@ impl ThreadLog {
         call_id: &ToolCallId,
         intent: &Intent,
     ) -> Result<(), LogError> {
+        match intent {
+            Intent::Reads => {}
+            Intent::Writes => {
+                self.audit("write_intended", json!({ "call": call_id }))
+                    .await?;
+            }
+            Intent::BeginsPlan {
+                plan_hash,
+                approval,
+            } => {
+                let content = json!({"call": call_id, "plan": plan_hash, "approval": approval});
+                self.audit("plan_begun", content).await?;
+            }
+        }
         let body = EventBody::ToolStarted {
             frame: frame.clone(),
             call_id: call_id.clone(),
@@ -109,6 +134,21 @@ impl ThreadLog {
             .consume_approval(&self.tenant, self.id, self.seq, &approval, &event)
             .await?;
         self.accept(&event)
+    }
+
+    /// Adds a record to the audit chain, before what it tells of happens.
+    async fn audit(&self, kind: &str, content: Value) -> Result<(), LogError> {
+        let entry = AuditEntry {
+            thread: Some(self.id),
+            at: self.settings.timer.now(),
+            kind: kind.to_owned(),
+            content,
+        };
+        self.settings
+            .store
+            .audit_append(&self.tenant, &entry)
+            .await?;
+        Ok(())
     }
 
     /// Working time that is left.

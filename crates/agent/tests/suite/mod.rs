@@ -1,4 +1,5 @@
 mod architecture;
+mod audit;
 mod crashes;
 mod errors;
 mod scenarios;
