@@ -1,5 +1,7 @@
 //! A thread's way from a request to a result: invocations, with a person between them.
 
+use std::io;
+
 use ecs_agent_core::{
     Input, InvocationResult, InvocationSettings, InvocationStatus, OpenInterrupt, invoke,
 };
@@ -60,7 +62,15 @@ impl Conversation<'_> {
             return Ok(None);
         };
         let answer = match answered {
-            Ok(Err(CliError::Prompt(_))) if self.interrupts.token().is_cancelled() => None,
+            Ok(Err(CliError::Prompt(dialoguer::Error::IO(error))))
+                if error.kind() == io::ErrorKind::Interrupted
+                    || self.interrupts.token().is_cancelled() =>
+            {
+                // Ctrl-C reached the prompt before it reached the listener.
+                self.interrupts.token().cancel();
+                restore_cursor();
+                None
+            }
             Ok(answer) => answer?,
             // The prompt panicked: as good as nobody there.
             Err(_) => None,
@@ -75,5 +85,9 @@ impl Conversation<'_> {
 
 /// A prompt that was left hides the cursor.
 fn restore_cursor() {
-    let _not_a_terminal = console::Term::stderr().show_cursor();
+    let terminal = console::Term::stderr();
+    // The prompt's line is not over yet.
+    let _not_a_terminal = terminal
+        .show_cursor()
+        .and_then(|()| terminal.write_line(""));
 }

@@ -45,7 +45,9 @@ pub(crate) enum CliError {
     #[error("the lab's account cannot be used")]
     LabIdentity(#[from] ecs_agent_credentials::IdentityError),
     /// There is no lab whose clock could be moved.
-    #[error("`--lab-clock` needs the endpoint of a lab on this machine: `--endpoint-url http://127.0.0.1:PORT`")]
+    #[error(
+        "`--lab-clock` needs the endpoint of a lab on this machine: `--endpoint-url http://127.0.0.1:PORT`"
+    )]
     NoLabClock,
     /// The server.
     #[error(transparent)]

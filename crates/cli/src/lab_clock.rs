@@ -60,8 +60,7 @@ impl OtherLabTimer {
             Endpoints::Aws => None,
             Endpoints::Override(url) => socket_of(url),
         };
-        lab.map(|lab| Self { lab })
-            .ok_or(CliError::NoLabClock)
+        lab.map(|lab| Self { lab }).ok_or(CliError::NoLabClock)
     }
 
     async fn advance(&self, by: Duration) -> std::io::Result<()> {

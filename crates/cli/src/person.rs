@@ -130,12 +130,8 @@ impl Person {
         let content = question.get("plan").cloned().unwrap_or_default();
         match serde_json::from_value::<PlanContent>(content) {
             Ok(plan) => {
-                for line in plan_lines(
-                    &plan,
-                    text(question, "plan_hash"),
-                    palette,
-                    remark_width(),
-                ) {
+                for line in plan_lines(&plan, text(question, "plan_hash"), palette, remark_width())
+                {
                     self.output.remark_as_is(&line);
                 }
             }

@@ -15,6 +15,9 @@ use crate::render::{Meaning, Palette, escape_line, wrap};
 /// Columns before the text of a line that goes on: its clock and its mark.
 const INDENT: usize = 12;
 
+/// Time after which something that is still so is told again.
+const STILL_GOING: Duration = Duration::from_secs(20);
+
 /// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Detail {
@@ -44,11 +47,15 @@ struct State {
     /// What each call that was announced is.
     calls: BTreeMap<(FramePath, ToolCallId), Call>,
     spinner: Option<ProgressBar>,
+    /// What the specialist at work said last, and when, by what it was about.
+    notes: BTreeMap<String, (String, Instant)>,
 }
 
 #[derive(Debug)]
 struct Call {
     tool: String,
+    /// What it does, in a person's words.
+    doing: String,
     started: Option<Instant>,
 }
 
@@ -80,6 +87,7 @@ impl LiveProgress {
                         self.heading(state, specialist);
                     }
                     let announced = Call {
+                        doing: doing(&call.name, &call.arguments),
                         tool: call.name.clone(),
                         started: None,
                     };
@@ -101,7 +109,7 @@ impl LiveProgress {
                 let mut doing = "working".to_owned();
                 if let Some(call) = state.calls.get_mut(&(frame.clone(), call_id.clone())) {
                     call.started = Some(Instant::now());
-                    doing = words(&call.tool).to_owned();
+                    doing.clone_from(&call.doing);
                 }
                 self.busy(state, &doing);
             }
@@ -136,6 +144,7 @@ impl LiveProgress {
     }
 
     fn heading(&self, state: &mut State, specialist: &str) {
+        state.notes.clear();
         let name = self
             .palette
             .paint(Meaning::Heading, escape_line(specialist));
@@ -153,7 +162,11 @@ impl LiveProgress {
             ToolStatus::Success => self.detail == Detail::Everything || is_notable(&call.tool),
         };
         if worth_showing {
-            let mut line = format!("  {} {}", self.mark(outcome.status), words(&call.tool));
+            let mut line = format!(
+                "  {} {}",
+                self.mark(outcome.status),
+                escape_line(&call.doing)
+            );
             if took >= Duration::from_millis(100) {
                 let took = format!(" ({})", seconds(took));
                 line.push_str(&self.palette.paint(Meaning::Quiet, took));
@@ -246,11 +259,30 @@ impl ProgressSink for LiveProgress {
                 }
             }
             Progress::Note { text, .. } if self.is_live() => self.busy(&mut state, text),
+            // A watch says the same again and again: what is new is told, and now and then that
+            // it still goes on.
+            Progress::Note { text, .. } if state.has_heard(text) => {}
             Progress::Note { text, .. } => {
                 let text = self.palette.paint(Meaning::Quiet, escape_line(text));
                 self.line(&mut state, &format!("  {text}"));
             }
         }
+    }
+}
+
+impl State {
+    /// Whether the same was told a moment ago; remembers it if not.
+    fn has_heard(&mut self, note: &str) -> bool {
+        // "1 of 2 tasks run" and "2 of 2 tasks run" are about one thing.
+        let about = note.replace(|c: char| c.is_ascii_digit(), "");
+        let heard = self
+            .notes
+            .get(&about)
+            .is_some_and(|(said, at)| said == note && at.elapsed() < STILL_GOING);
+        if !heard {
+            self.notes.insert(about, (note.to_owned(), Instant::now()));
+        }
+        heard
     }
 }
 
@@ -271,6 +303,15 @@ fn is_notable(tool: &str) -> bool {
             | "roll_back_plan"
             | "verify_service"
     )
+}
+
+/// What a call does, in a person's words.
+fn doing(tool: &str, arguments: &serde_json::Value) -> String {
+    let step = arguments.get("step").and_then(serde_json::Value::as_u64);
+    match (tool, step) {
+        ("execute_operation", Some(step)) => format!("carry out step {step}"),
+        _ => words(tool).to_owned(),
+    }
 }
 
 /// A tool's name in a person's words.
@@ -316,6 +357,27 @@ mod tests {
     fn an_error_is_told_by_its_sentence() {
         assert_eq!(reason(r#"{"error":"access denied"}"#), "access denied");
         assert_eq!(reason("plain"), "plain");
+    }
+
+    #[test]
+    fn a_watch_tells_what_is_new() {
+        let mut state = State::default();
+        let notes = [
+            "observing",
+            "1 of 2 run",
+            "observing",
+            "2 of 2 run",
+            "2 of 2 run",
+            "1 of 2 run",
+        ];
+        let told: Vec<&str> = notes
+            .into_iter()
+            .filter(|note| !state.has_heard(note))
+            .collect();
+        assert_eq!(
+            told,
+            ["observing", "1 of 2 run", "2 of 2 run", "1 of 2 run"]
+        );
     }
 
     #[test]

@@ -14,7 +14,8 @@ use crate::config::Origin;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::lab_process;
-use crate::render::{Meaning, Palette, escape_line};
+use crate::output::remark_width;
+use crate::render::{Meaning, Palette, escape_line, wrap};
 use crate::workplace;
 
 pub(super) async fn run(
@@ -70,7 +71,9 @@ pub(super) async fn run(
     )
     .await?;
     request::show(bench, &outcome, Afterwards::Gone);
-    conclude(bench, &lab, started);
+    if outcome.exit != Exit::Cancelled {
+        conclude(bench, &lab, started);
+    }
     drop(directory);
     Ok(outcome.exit)
 }
@@ -103,7 +106,7 @@ fn introduce(bench: &Workbench<'_>, title: &str, request: &str, speed: f64) {
     let palette = Palette::of_stderr();
     let heading = palette.paint(Meaning::Heading, "ECS Deep Agent demo");
     bench.output.remark_as_is(&format!(
-        "{heading}: the fault lab plays AWS on this machine, {speed} times faster than real time"
+        "{heading}: the fault lab plays AWS on this machine; waiting is {speed} times faster"
     ));
     bench.output.remark(&format!("  what happened: {title}"));
     let said = palette.paint(Meaning::Name, format!("\"{}\"", escape_line(request)));
@@ -136,10 +139,11 @@ fn conclude(bench: &Workbench<'_>, lab: &LabHandle, started: Instant) {
     let requests = lab.requests();
     let writes = requests.iter().filter(|request| request.mutating).count();
     let said = palette.paint(meaning, escape_line(&service));
-    bench.output.remark_as_is(&format!(
+    let line = format!(
         "five minutes later the lab says: {said}, {}; {} requests, {writes} of them writes; {:.1}s",
         escape_line(&others),
         requests.len(),
         started.elapsed().as_secs_f64(),
-    ));
+    );
+    bench.output.remark_as_is(&wrap(&line, remark_width(), 2));
 }

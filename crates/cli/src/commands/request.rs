@@ -12,9 +12,9 @@ use crate::cancel::Interrupts;
 use crate::conversation::{Conversation, MakeSources};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::output::Output;
+use crate::output::{Output, remark_width};
 use crate::person::{Person, Prepared, options, unproven};
-use crate::render::{Meaning, Outcome, Palette, escape_line};
+use crate::render::{Meaning, Outcome, Palette, escape_line, wrap};
 use crate::workplace::{self, Place};
 
 /// Starts a thread with the person's words.
@@ -134,36 +134,63 @@ pub(super) fn show(bench: &Workbench<'_>, outcome: &Outcome, afterwards: Afterwa
         output.json(&outcome.view());
         return;
     }
-    match outcome.document() {
+    // At a terminal the plan was on the screen a moment ago.
+    let seen =
+        output.format() == Format::Terminal && outcome.stopped_at_the_plan() && !bench.flags.quiet;
+    match outcome.document().filter(|_| !seen) {
         Some(document) => output.document(document),
-        None => output.document(outcome.said()),
+        None => output.document(&verdict_lines(outcome).join("\n")),
     }
     if bench.flags.quiet {
         return;
     }
-    remark_on(output, outcome, afterwards);
+    remark_on(output, outcome, afterwards, seen);
 }
 
-fn remark_on(output: &Output, outcome: &Outcome, afterwards: Afterwards) {
+/// The agent's last word, without the thread's own names for its documents.
+fn verdict_lines(outcome: &Outcome) -> Vec<&str> {
+    let names_documents =
+        |line: &str| line.starts_with("Report: /") || line.starts_with("Reports: /");
+    let said = outcome.said().lines();
+    said.filter(|line| !names_documents(line)).collect()
+}
+
+fn remark_on(output: &Output, outcome: &Outcome, afterwards: Afterwards, seen: bool) {
     let palette = Palette::of_stderr();
     output.remark_as_is("");
-    for line in outcome
-        .said()
-        .lines()
-        .filter(|_| outcome.document().is_some())
-    {
-        output.remark_as_is(&palette.paint(verdict(outcome.exit), escape_line(line)));
+    let said = if seen {
+        Vec::new()
+    } else {
+        verdict_lines(outcome)
+    };
+    for line in said.into_iter().filter(|_| outcome.document().is_some()) {
+        let line = wrap(&escape_line(line), remark_width(), 2);
+        output.remark_as_is(&palette.paint(verdict(outcome.exit), line));
     }
-    for open in outcome.open() {
+    let unanswered = match (outcome.exit, afterwards) {
+        // Whoever left knows that the demo ends with them.
+        (Exit::Cancelled, Afterwards::Gone) => &[],
+        (_, Afterwards::Kept | Afterwards::Gone) => outcome.open(),
+    };
+    for open in unanswered {
         for (id, label) in options(&open.payload) {
             output.remark(&format!("  {id}  {label}"));
         }
         output.remark(&match afterwards {
             Afterwards::Kept => how_to_answer(&open.payload, outcome.thread()),
-            Afterwards::Gone => "nobody was there to answer, and the demo's world ends here: run it at \
+            Afterwards::Gone => {
+                "nobody was there to answer, and the demo's world ends here: run it at \
                                  a terminal or with `--yes`"
-                .to_owned(),
+                    .to_owned()
+            }
         });
+    }
+    if outcome.open().is_empty() && outcome.document().is_some() && afterwards == Afterwards::Kept {
+        let again = format!(
+            "`ecs-deep-agent report {}` shows the report",
+            outcome.thread()
+        );
+        output.remark_as_is(&palette.paint(Meaning::Quiet, wrap(&again, remark_width(), 2)));
     }
     let (calls, cleared) = outcome.credentials();
     let context = if cleared { "cleared" } else { "NOT CLEARED" };
@@ -171,7 +198,7 @@ fn remark_on(output: &Output, outcome: &Outcome, afterwards: Afterwards) {
         "{}: {calls} AWS calls, credential context {context}",
         outcome.thread()
     );
-    output.remark_as_is(&palette.paint(Meaning::Quiet, about));
+    output.remark_as_is(&palette.paint(Meaning::Quiet, wrap(&about, remark_width(), 2)));
 }
 
 fn how_to_answer(question: &serde_json::Value, thread: &str) -> String {

@@ -1,7 +1,8 @@
 //! A Markdown report at a terminal: headings, tables, lists, code and diffs, nothing else.
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
+use console::measure_text_width;
 
 use super::escape::escape;
 use super::style::{Meaning, Palette};
@@ -68,9 +69,14 @@ fn prose_line(line: &str, palette: Palette, width: u16) -> String {
 fn inline(text: &str, palette: Palette) -> String {
     let mut rendered = String::new();
     let mut rest = text;
-    while let Some(start) = rest.find(['`', '*']) {
+    while let Some(start) = rest.find(['`', '*', '\\']) {
         let (before, marked) = rest.split_at(start);
         rendered.push_str(before);
+        if let Some(literal) = escaped(marked) {
+            rendered.push(literal);
+            rest = marked.get(2..).unwrap_or_default();
+            continue;
+        }
         let (mark, meaning) = if marked.starts_with("**") {
             ("**", Meaning::Heading)
         } else {
@@ -95,13 +101,29 @@ fn inline(text: &str, palette: Palette) -> String {
     rendered
 }
 
+/// The character that a backslash takes its meaning from.
+fn escaped(marked: &str) -> Option<char> {
+    let literal = marked.strip_prefix('\\')?.chars().next()?;
+    literal.is_ascii_punctuation().then_some(literal)
+}
+
 fn without_marks(text: &str) -> String {
-    text.replace("**", "").replace('`', "")
+    inline(&text.replace('`', ""), Palette::Plain)
 }
 
 fn flush(rendered: &mut String, lines: &mut Vec<&str>, width: u16) {
     let mut rows = lines.drain(..).filter(|line| !is_rule(line)).map(cells);
     let Some(header) = rows.next() else { return };
+    let rows: Vec<Vec<String>> = rows.collect();
+    let longest = longest_words(&header, &rows);
+    // A frame of one column between cells and a space on both sides of each.
+    let narrowest = longest.iter().map(|word| word + 3).sum::<usize>();
+    if narrowest > usize::from(width) {
+        for row in &rows {
+            rendered.push_str(&record(&header, row, width));
+        }
+        return;
+    }
     let mut table = Table::new();
     table
         .load_style(UTF8_HORIZONTAL_ONLY)
@@ -111,8 +133,38 @@ fn flush(rendered: &mut String, lines: &mut Vec<&str>, width: u16) {
     for row in rows {
         table.add_row(row);
     }
+    for (column, word) in table.column_iter_mut().zip(longest) {
+        let word = u16::try_from(word).unwrap_or(width).saturating_add(2);
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(word)));
+    }
     rendered.push_str(&table.to_string());
     rendered.push('\n');
+}
+
+/// The width of each column's longest word, which cannot be broken.
+fn longest_words(header: &[String], rows: &[Vec<String>]) -> Vec<usize> {
+    let mut longest = vec![0; header.len()];
+    for row in std::iter::once(header).chain(rows.iter().map(Vec::as_slice)) {
+        for (widest, cell) in longest.iter_mut().zip(row) {
+            let word = cell.split(' ').map(measure_text_width).max();
+            *widest = (*widest).max(word.unwrap_or_default());
+        }
+    }
+    longest
+}
+
+/// A row of a table that is too wide, as a list: its identifiers stay whole.
+fn record(header: &[String], row: &[String], width: u16) -> String {
+    let mut cells = header.iter().zip(row);
+    let mut text = cells.next().map_or_else(String::new, |(_, first)| {
+        wrap(&format!("• {first}"), width, 2)
+    });
+    text.push('\n');
+    for (name, cell) in cells.filter(|(_, cell)| !cell.is_empty()) {
+        text.push_str(&wrap(&format!("    {name}: {cell}"), width, 6));
+        text.push('\n');
+    }
+    text
 }
 
 /// Whether the line only separates a table's header from its rows.
@@ -136,7 +188,7 @@ mod tests {
 
     const REPORT: &str = "# Final report\n\nThe service is **healthy**, see `E3`.\n\n\
         | step | outcome |\n|---|---|\n| 1 | done |\n\n```diff\n- image: api:2\n+ image: api:1\n```\n\
-        - a finding\n* another\nlone ` and ** stay\n";
+        - a finding\n* another\nlone ` and ** stay\nname: prod-api:\\*\n";
 
     #[test]
     fn a_report_reads_well_without_colours() {
@@ -147,6 +199,13 @@ mod tests {
     fn a_report_is_coloured_by_meaning() {
         let rendered = terminal_document(REPORT, Palette::Colours, 60);
         insta::assert_snapshot!(rendered.replace('\u{1b}', "ESC"));
+    }
+
+    #[test]
+    fn a_table_that_is_too_wide_becomes_a_list() {
+        let wide = "| id | call | request id |\n|---|---|---|\n\
+            | E1 | ecs:DescribeServices | 01a20ac4-3acd-73b1-b5bb-17d91e2442be |\n";
+        insta::assert_snapshot!(terminal_document(wide, Palette::Plain, 60));
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Outcome {
             InvocationStatus::Interrupted(open) => {
                 ("interrupted", "a person is needed".to_owned(), open.clone())
             }
-            InvocationStatus::Cancelled => ("cancelled", "cancelled".to_owned(), Vec::new()),
+            InvocationStatus::Cancelled => ("cancelled", cancelled(&result), Vec::new()),
             InvocationStatus::BudgetExhausted { budget } => (
                 "budget_exhausted",
                 format!("the budget is spent: {budget}"),
@@ -108,6 +108,11 @@ impl Outcome {
         newest_document(|name| self.files.get(name).map(String::as_str))
     }
 
+    /// Whether the last document is a plan, which a person has seen before they decided.
+    pub(crate) fn stopped_at_the_plan(&self) -> bool {
+        self.files.contains_key("/repair_plan.md") && !self.files.contains_key("/final_report.md")
+    }
+
     /// The agent's last word.
     pub(crate) fn said(&self) -> &str {
         &self.said
@@ -143,6 +148,17 @@ pub(crate) fn newest_document<'a>(file: impl Fn(&str) -> Option<&'a str>) -> Opt
     ]
     .into_iter()
     .find_map(file)
+}
+
+/// What a person must know who ended the work in the middle: what it had come to.
+fn cancelled(result: &InvocationResult) -> String {
+    let steps: Vec<StepOutcome> = read(result, "execution").unwrap_or_default();
+    match steps.iter().filter(|step| step.status.in_effect()).count() {
+        0 => "cancelled: nothing was changed".to_owned(),
+        done => {
+            format!("cancelled: {done} steps of the plan are in effect and were not verified")
+        }
+    }
 }
 
 fn open_view(open: &OpenInterrupt) -> Value {

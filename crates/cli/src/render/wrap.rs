@@ -48,7 +48,12 @@ mod tests {
             ("short", 10, 2, "short"),
             ("one two three", 8, 2, "one two\n  three"),
             ("  a b c d e f", 6, 4, "  a b\n    c\n    d\n    e\n    f"),
-            ("see arn:aws:ecs:eu-west-1 there", 10, 0, "see\narn:aws:ecs:eu-west-1\nthere"),
+            (
+                "see arn:aws:ecs:eu-west-1 there",
+                10,
+                0,
+                "see\narn:aws:ecs:eu-west-1\nthere",
+            ),
             ("  why          it fails", 16, 4, "  why\n    it fails"),
         ];
         for (line, width, indent, expected) in cases {
