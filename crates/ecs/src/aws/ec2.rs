@@ -7,7 +7,7 @@ use ecs_agent_credentials::SignedRequestError;
 use super::reading::{Source, collect_pages};
 use super::{AwsClients, AwsError, AwsErrorKind, Element, Page, Pages, Reading, TextCleaner};
 use crate::observation::{
-    NatGatewaySnapshot, NetworkAclSnapshot, RouteSnapshot, RouteTableSnapshot,
+    NatGatewaySnapshot, NetworkAclEntry, NetworkAclSnapshot, RouteSnapshot, RouteTableSnapshot,
     SecurityGroupSnapshot, SecurityRule, SubnetSnapshot, VpcEndpointSnapshot,
 };
 use crate::plan::Direction;
@@ -422,18 +422,16 @@ fn network_acl(item: &Element) -> NetworkAclSnapshot {
             .collect(),
         entries: item
             .items("entrySet")
-            .map(|entry| {
-                (
-                    entry.number("ruleNumber").unwrap_or_default(),
-                    entry.flag("egress"),
-                    entry.get("ruleAction").as_deref() == Some("allow"),
-                    entry.text("protocol"),
-                    entry
-                        .get("cidrBlock")
-                        .unwrap_or_else(|| entry.text("ipv6CidrBlock")),
-                    port(entry, "from"),
-                    port(entry, "to"),
-                )
+            .map(|entry| NetworkAclEntry {
+                rule_number: entry.number("ruleNumber").unwrap_or_default(),
+                egress: entry.flag("egress"),
+                allow: entry.get("ruleAction").as_deref() == Some("allow"),
+                protocol: entry.text("protocol"),
+                cidr: entry
+                    .get("cidrBlock")
+                    .unwrap_or_else(|| entry.text("ipv6CidrBlock")),
+                from_port: port(entry, "from"),
+                to_port: port(entry, "to"),
             })
             .collect(),
     }

@@ -93,15 +93,15 @@ fn endpoints_subnets_gateways_and_acls_are_read() {
     );
     assert_eq!(
         acls[0].entries,
-        [(
-            100,
-            true,
-            false,
-            "6".to_owned(),
-            "0.0.0.0/0".to_owned(),
-            Some(443),
-            Some(443)
-        )]
+        [NetworkAclEntry {
+            rule_number: 100,
+            egress: true,
+            allow: false,
+            protocol: "6".to_owned(),
+            cidr: "0.0.0.0/0".to_owned(),
+            from_port: Some(443),
+            to_port: Some(443),
+        }]
     );
 }
 

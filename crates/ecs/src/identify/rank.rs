@@ -160,10 +160,10 @@ fn score(query: &str, hints: &SearchHints, found: &Found) -> Option<ServiceCandi
         .map(|word| word.trim_end_matches('.'))
         .filter(|word| !word.is_empty())
         .collect();
-    if let Some(hint) = &hints.service {
-        if same_name(hint, &found.service) {
-            tally.add(100, format!("service `{}` was named", found.service));
-        }
+    if let Some(hint) = &hints.service
+        && same_name(hint, &found.service)
+    {
+        tally.add(100, format!("service `{}` was named", found.service));
     }
     if !found.arn.is_empty() && spoken.contains(found.arn.to_lowercase().as_str()) {
         tally.add(200, "its ARN was given".to_owned());
@@ -318,7 +318,9 @@ mod tests {
             Identification::One(candidate) => {
                 format!("{}/{}", candidate.cluster, candidate.service)
             }
-            other => panic!("{other:?}"),
+            other @ (Identification::Several(_) | Identification::None { .. }) => {
+                panic!("{other:?}")
+            }
         }
     }
 
@@ -344,7 +346,9 @@ mod tests {
         for query in ["checkout-api", "checkout is broken", "the checkout api"] {
             match ask(query) {
                 Identification::Several(candidates) => assert_eq!(candidates.len(), 2, "{query}"),
-                other => panic!("{query}: {other:?}"),
+                other @ (Identification::One(_) | Identification::None { .. }) => {
+                    panic!("{query}: {other:?}")
+                }
             }
         }
     }

@@ -20,8 +20,8 @@ pub use load_balancing::{
     HealthCheck, ListenerSnapshot, LoadBalancerSnapshot, TargetGroupSnapshot, TargetSnapshot,
 };
 pub use network::{
-    NatGatewaySnapshot, NetworkAclSnapshot, NetworkSnapshot, RouteSnapshot, RouteTableSnapshot,
-    SecurityGroupSnapshot, SecurityRule, SubnetSnapshot, VpcEndpointSnapshot,
+    NatGatewaySnapshot, NetworkAclEntry, NetworkAclSnapshot, NetworkSnapshot, RouteSnapshot,
+    RouteTableSnapshot, SecurityGroupSnapshot, SecurityRule, SubnetSnapshot, VpcEndpointSnapshot,
 };
 pub use runtime_state::{
     ContainerInstanceSnapshot, ContainerSnapshot, DeploymentSnapshot, ServiceEvent,

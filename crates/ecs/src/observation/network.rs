@@ -152,6 +152,25 @@ pub struct NetworkAclSnapshot {
     pub id: String,
     /// Subnets it guards.
     pub subnets: Vec<String>,
-    /// Entries in order: rule number, egress, allow, protocol, CIDR, from, to.
-    pub entries: Vec<(i32, bool, bool, String, String, Option<i32>, Option<i32>)>,
+    /// Entries as AWS lists them.
+    pub entries: Vec<NetworkAclEntry>,
+}
+
+/// One entry of a network ACL: the lowest number that fits decides.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkAclEntry {
+    /// Its number.
+    pub rule_number: i32,
+    /// Whether it is about traffic that leaves the subnet.
+    pub egress: bool,
+    /// Whether it allows or denies.
+    pub allow: bool,
+    /// Protocol number, or `-1` for all.
+    pub protocol: String,
+    /// Block of the other side.
+    pub cidr: String,
+    /// First port; absent for all.
+    pub from_port: Option<i32>,
+    /// Last port; absent for all.
+    pub to_port: Option<i32>,
 }

@@ -20,7 +20,14 @@ pub(crate) struct ImageReadings(Vec<ImageReadingOf>);
 struct ImageReadingOf {
     written: String,
     parsed: ImageReference,
-    asked: Option<(Reading<Vec<ImageDetail>>, Reading<Vec<ImageDetail>>)>,
+    asked: Option<Asked>,
+}
+
+/// What the registry says about an image.
+#[derive(Debug)]
+struct Asked {
+    wanted: Reading<Vec<ImageDetail>>,
+    all: Reading<Vec<ImageDetail>>,
 }
 
 pub(crate) async fn read<'a>(
@@ -51,10 +58,7 @@ pub(crate) async fn read<'a>(
     ImageReadings(readings.await)
 }
 
-async fn ask(
-    clients: &AwsClients,
-    image: &ImageReference,
-) -> (Reading<Vec<ImageDetail>>, Reading<Vec<ImageDetail>>) {
+async fn ask(clients: &AwsClients, image: &ImageReference) -> Asked {
     let wanted = if image.is_digest() {
         ImageIdentifier::builder()
             .image_digest(&image.tag_or_digest)
@@ -81,10 +85,10 @@ async fn ask(
             all.customize().interceptor(receipt).send()
         }),
     );
-    (
-        one.map(|answer| answer.image_details.unwrap_or_default()),
-        all.map(|answer| answer.image_details.unwrap_or_default()),
-    )
+    Asked {
+        wanted: one.map(|answer| answer.image_details.unwrap_or_default()),
+        all: all.map(|answer| answer.image_details.unwrap_or_default()),
+    }
 }
 
 impl ImageReadings {
@@ -104,7 +108,7 @@ impl ImageReadingOf {
             tag_or_digest: self.parsed.tag_or_digest,
             ..ImageSnapshot::default()
         };
-        let Some((one, all)) = self.asked else {
+        let Some(Asked { wanted, all }) = self.asked else {
             let code = match self.parsed.ecr_region {
                 Some(region) => format!("the registry is in region {region}"),
                 None => "not an Amazon ECR registry".to_owned(),
@@ -117,7 +121,7 @@ impl ImageReadingOf {
             return None;
         };
         snapshot.in_ecr = true;
-        let (source, exists) = existence(recorder, one);
+        let (source, exists) = existence(recorder, wanted);
         snapshot.existing_tags = all
             .answer()
             .map(|images| newest_tags(images, MOST_TAGS))

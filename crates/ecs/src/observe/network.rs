@@ -97,31 +97,37 @@ pub(crate) fn vpcs(network: &NetworkSnapshot) -> Vec<String> {
 
 /// What is read about each VPC.
 #[derive(Debug)]
-pub(crate) struct VpcReadings(
-    Vec<(
-        Reading<Pages<RouteTableSnapshot>>,
-        Reading<Pages<VpcEndpointSnapshot>>,
-        Reading<Pages<NatGatewaySnapshot>>,
-    )>,
-);
+pub(crate) struct VpcReadings(Vec<VpcReading>);
+
+#[derive(Debug)]
+struct VpcReading {
+    tables: Reading<Pages<RouteTableSnapshot>>,
+    endpoints: Reading<Pages<VpcEndpointSnapshot>>,
+    gateways: Reading<Pages<NatGatewaySnapshot>>,
+}
 
 pub(crate) async fn around_vpcs(clients: &AwsClients, vpcs: &[String]) -> VpcReadings {
     let readings = each(vpcs, |vpc| async move {
-        tokio::join!(
+        let (tables, endpoints, gateways) = tokio::join!(
             clients.describe_route_tables(vpc),
             clients.describe_vpc_endpoints(vpc),
             clients.describe_nat_gateways(vpc),
-        )
+        );
+        VpcReading {
+            tables,
+            endpoints,
+            gateways,
+        }
     });
     VpcReadings(readings.await)
 }
 
 impl VpcReadings {
     pub(crate) fn record(self, recorder: &mut Recorder, network: &mut NetworkSnapshot) {
-        for (tables, endpoints, gateways) in self.0 {
-            network.route_tables.extend(recorder.cite_all(tables));
-            network.endpoints.extend(recorder.cite_all(endpoints));
-            network.nat_gateways.extend(recorder.cite_all(gateways));
+        for vpc in self.0 {
+            network.route_tables.extend(recorder.cite_all(vpc.tables));
+            network.endpoints.extend(recorder.cite_all(vpc.endpoints));
+            network.nat_gateways.extend(recorder.cite_all(vpc.gateways));
         }
     }
 }
