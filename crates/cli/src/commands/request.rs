@@ -122,7 +122,7 @@ pub(super) async fn hold(
     let events = store.events(&tenant, thread, Seq::START).await?;
     let mut outcome = Outcome::of(result, &events);
     if interrupts.token().is_cancelled() {
-        outcome.exit = Exit::Cancelled;
+        outcome.was_cancelled();
     }
     Ok(outcome)
 }
@@ -134,9 +134,10 @@ pub(super) fn show(bench: &Workbench<'_>, outcome: &Outcome, afterwards: Afterwa
         output.json(&outcome.view());
         return;
     }
-    // At a terminal the plan was on the screen a moment ago.
-    let seen =
-        output.format() == Format::Terminal && outcome.stopped_at_the_plan() && !bench.flags.quiet;
+    // At a terminal the plan was on the screen a moment ago, and whoever leaves wants to be gone.
+    let seen = output.format() == Format::Terminal
+        && (outcome.stopped_at_the_plan() || outcome.exit == Exit::Cancelled)
+        && !bench.flags.quiet;
     match outcome.document().filter(|_| !seen) {
         Some(document) => output.document(document),
         None => output.document(&verdict_lines(outcome).join("\n")),

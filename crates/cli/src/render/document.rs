@@ -156,15 +156,14 @@ fn longest_words(header: &[String], rows: &[Vec<String>]) -> Vec<usize> {
 /// A row of a table that is too wide, as a list: its identifiers stay whole.
 fn record(header: &[String], row: &[String], width: u16) -> String {
     let mut cells = header.iter().zip(row);
-    let mut text = cells.next().map_or_else(String::new, |(_, first)| {
-        wrap(&format!("• {first}"), width, 2)
-    });
-    text.push('\n');
-    for (name, cell) in cells.filter(|(_, cell)| !cell.is_empty()) {
-        text.push_str(&wrap(&format!("    {name}: {cell}"), width, 6));
-        text.push('\n');
-    }
-    text
+    let first = cells.next().map_or("", |(_, first)| first);
+    let others: Vec<String> = cells
+        .filter(|(_, cell)| !cell.is_empty())
+        .map(|(name, cell)| format!("{name} {cell}"))
+        .collect();
+    let lead = wrap(&format!("• {first}"), width, 2);
+    let rest = wrap(&format!("    {}", others.join("; ")), width, 4);
+    format!("{lead}\n{rest}\n")
 }
 
 /// Whether the line only separates a table's header from its rows.

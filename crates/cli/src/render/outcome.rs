@@ -59,7 +59,7 @@ impl Outcome {
             InvocationStatus::Interrupted(open) => {
                 ("interrupted", "a person is needed".to_owned(), open.clone())
             }
-            InvocationStatus::Cancelled => ("cancelled", cancelled(&result), Vec::new()),
+            InvocationStatus::Cancelled => ("cancelled", cancelled(&result.values), Vec::new()),
             InvocationStatus::BudgetExhausted { budget } => (
                 "budget_exhausted",
                 format!("the budget is spent: {budget}"),
@@ -108,6 +108,14 @@ impl Outcome {
         newest_document(|name| self.files.get(name).map(String::as_str))
     }
 
+    /// Notes that a person left in the middle, also when they were asked something.
+    pub(crate) fn was_cancelled(&mut self) {
+        self.exit = Exit::Cancelled;
+        if self.status == "interrupted" {
+            self.said = cancelled(&self.values);
+        }
+    }
+
     /// Whether the last document is a plan, which a person has seen before they decided.
     pub(crate) fn stopped_at_the_plan(&self) -> bool {
         self.files.contains_key("/repair_plan.md") && !self.files.contains_key("/final_report.md")
@@ -151,8 +159,8 @@ pub(crate) fn newest_document<'a>(file: impl Fn(&str) -> Option<&'a str>) -> Opt
 }
 
 /// What a person must know who ended the work in the middle: what it had come to.
-fn cancelled(result: &InvocationResult) -> String {
-    let steps: Vec<StepOutcome> = read(result, "execution").unwrap_or_default();
+fn cancelled(values: &BTreeMap<String, Value>) -> String {
+    let steps: Vec<StepOutcome> = read(values, "execution").unwrap_or_default();
     match steps.iter().filter(|step| step.status.in_effect()).count() {
         0 => "cancelled: nothing was changed".to_owned(),
         done => {
@@ -182,10 +190,10 @@ fn exit(result: &InvocationResult, events: &[StoredEvent]) -> Exit {
 
 /// How far the work got decides what its end means.
 fn exit_of_work(result: &InvocationResult, events: &[StoredEvent]) -> Exit {
-    let executed: Option<Vec<StepOutcome>> = read(result, "execution");
+    let executed: Option<Vec<StepOutcome>> = read(&result.values, "execution");
     if executed.is_some_and(|steps| !steps.is_empty()) {
-        let verified: Option<Verification> = read(result, "verification");
-        let rolled_back: Option<Vec<StepOutcome>> = read(result, "rollback");
+        let verified: Option<Verification> = read(&result.values, "verification");
+        let rolled_back: Option<Vec<StepOutcome>> = read(&result.values, "rollback");
         let stands = rolled_back.is_none_or(|steps| steps.is_empty());
         return match verified.map(|verification| verification.state) {
             Some(VerificationState::Healthy) if stands => Exit::Success,
@@ -198,7 +206,7 @@ fn exit_of_work(result: &InvocationResult, events: &[StoredEvent]) -> Exit {
             | None => Exit::NotRepaired,
         };
     }
-    if let Some(diagnosis) = read::<Diagnosis>(result, "diagnosis") {
+    if let Some(diagnosis) = read::<Diagnosis>(&result.values, "diagnosis") {
         return if diagnosis.healthy {
             Exit::Success
         } else {
@@ -216,8 +224,8 @@ fn exit_of_work(result: &InvocationResult, events: &[StoredEvent]) -> Exit {
     }
 }
 
-fn read<T: DeserializeOwned>(result: &InvocationResult, key: &str) -> Option<T> {
-    serde_json::from_value(result.values.get(key)?.clone()).ok()
+fn read<T: DeserializeOwned>(values: &BTreeMap<String, Value>, key: &str) -> Option<T> {
+    serde_json::from_value(values.get(key)?.clone()).ok()
 }
 
 /// What kind of trouble the last tool that failed in this turn had.
