@@ -56,6 +56,42 @@ fn a_bad_tag_goes_back_to_the_revision_that_ran() {
 }
 
 #[test]
+fn a_plans_session_allows_its_calls_and_no_others() {
+    let mut world = World::deploying(|next| {
+        next.containers[0]
+            .environment_names
+            .retain(|name| name != "DATABASE_URL");
+    });
+    world.exited(-60, 1);
+    world.says("web", 0, "environment variable DATABASE_URL is not set");
+    let plan = plan_for(&world);
+    assert_eq!(
+        names(&plan),
+        ["register_task_definition_revision", "update_service"]
+    );
+    let mut actions: Vec<&str> = plan
+        .content()
+        .session_policy
+        .iter()
+        .flat_map(|permission| &permission.actions)
+        .map(String::as_str)
+        .collect();
+    actions.sort_unstable();
+    assert_eq!(
+        actions,
+        [
+            "ecs:DescribeServices",
+            "ecs:DescribeTaskDefinition",
+            "ecs:ListTaskDefinitions",
+            "ecs:RegisterTaskDefinition",
+            "ecs:TagResource",
+            "ecs:UpdateService",
+            "iam:PassRole",
+        ]
+    );
+}
+
+#[test]
 fn without_a_good_revision_a_listed_image_is_marked_unproven() {
     let mut world = bad_tag();
     world.definitions.truncate(1);
