@@ -179,11 +179,11 @@ fn remark_on(output: &Output, outcome: &Outcome, afterwards: Afterwards, seen: b
         }
         output.remark(&match afterwards {
             Afterwards::Kept => how_to_answer(&open.payload, outcome.thread()),
-            Afterwards::Gone => {
-                "nobody was there to answer, and the demo's world ends here: run it at \
-                                 a terminal or with `--yes`"
-                    .to_owned()
-            }
+            Afterwards::Gone => format!(
+                "nobody was there to answer, and the demo's world ends here: run it at a terminal or \
+                 with `{}`",
+                approving_flags(&open.payload)
+            ),
         });
     }
     if outcome.open().is_empty() && outcome.document().is_some() && afterwards == Afterwards::Kept {
@@ -202,13 +202,18 @@ fn remark_on(output: &Output, outcome: &Outcome, afterwards: Afterwards, seen: b
     output.remark_as_is(&palette.paint(Meaning::Quiet, wrap(&about, remark_width(), 2)));
 }
 
+/// The flags that approve this plan.
+fn approving_flags(question: &serde_json::Value) -> &'static str {
+    match unproven(question) {
+        0 => "--yes",
+        _ => "--yes --accept-unproven",
+    }
+}
+
 fn how_to_answer(question: &serde_json::Value, thread: &str) -> String {
     match question.get("kind").and_then(serde_json::Value::as_str) {
         Some("approval") => {
-            let yes = match unproven(question) {
-                0 => "--yes",
-                _ => "--yes --accept-unproven",
-            };
+            let yes = approving_flags(question);
             format!(
                 "the plan waits: `ecs-deep-agent resume {thread}` asks again, `{yes}` approves it, \
                  `--reject REASON` rejects it"

@@ -1,4 +1,4 @@
-//! `resume`: a thread goes on where it stopped, whatever stopped it.
+//! `resume`: a thread goes on where it waits or crashed.
 
 use ecs_agent_core::Input;
 use ecs_agent_runtime::EventBody;

@@ -164,7 +164,10 @@ fn cancelled(values: &BTreeMap<String, Value>) -> String {
     match steps.iter().filter(|step| step.status.in_effect()).count() {
         0 => "cancelled: nothing was changed".to_owned(),
         done => {
-            format!("cancelled: {done} steps of the plan are in effect and were not verified")
+            format!(
+                "cancelled: {done} of the plan's steps are in effect and were not verified; `diagnose` \
+                 tells how the service is now"
+            )
         }
     }
 }
