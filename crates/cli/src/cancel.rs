@@ -19,10 +19,7 @@ impl Interrupts {
     pub(crate) fn listen(output: &Output) -> Self {
         let output = output.clone();
         Self::listen_and(move || {
-            output.remark(
-                "cancelling: the step at hand is finished and the credentials are cleared \
-                 (Ctrl-C again ends at once)",
-            );
+            output.remark("cancelling: the step at hand ends first (Ctrl-C again ends at once)");
         })
     }
 
@@ -30,7 +27,7 @@ impl Interrupts {
     pub(crate) fn listen_to_stop(output: &Output) -> Self {
         let output = output.clone();
         Self::listen_and(move || {
-            output.remark("stopping: runs are cancelled and their credentials cleared (Ctrl-C again ends at once)");
+            output.remark("stopping: runs at work are cancelled first (Ctrl-C again ends at once)");
         })
     }
 

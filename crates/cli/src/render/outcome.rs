@@ -110,6 +110,10 @@ impl Outcome {
 
     /// Notes that a person left in the middle, also when they were asked something.
     pub(crate) fn was_cancelled(&mut self) {
+        // What was complete by then keeps its result.
+        if self.status == "done" {
+            return;
+        }
         self.exit = Exit::Cancelled;
         if self.status == "interrupted" {
             self.said = cancelled(&self.values);

@@ -106,7 +106,13 @@ fn body(definition: &TaskDefinition) -> Value {
 pub(super) fn register_needs(call: &Call<'_>) -> Vec<Need> {
     let family = call.input.text("family").unwrap_or("*");
     let resource = call.arn("ecs", &format!("task-definition/{}:*", last(family)));
-    let mut needs = vec![Need::on("ecs:RegisterTaskDefinition", resource)];
+    let mut needs = vec![Need::on("ecs:RegisterTaskDefinition", resource.clone())];
+    // Tagging what is being made is a permission of its own.
+    let tags = call.input.member("tags").and_then(Value::as_array);
+    if tags.is_some_and(|tags| !tags.is_empty()) {
+        let need = Need::on("ecs:TagResource", resource);
+        needs.push(need.with("ecs:createaction", "RegisterTaskDefinition"));
+    }
     for member in ["executionRoleArn", "taskRoleArn"] {
         if let Some(role) = call.input.text(member) {
             let arn = if role.starts_with("arn:") {
