@@ -1,7 +1,6 @@
 //! A lab, and clients made the way the program makes them: an assumed role, narrowed to one scope.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use ecs_agent_credentials::{
@@ -24,15 +23,8 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn of(scenario: &str) -> Self {
-        Self::slowed(scenario, Duration::ZERO).await
-    }
-
-    /// A world in which every answer takes this much longer.
-    pub(super) async fn slowed(scenario: &str, latency: Duration) -> Self {
         let scenario = Scenario::named(scenario).unwrap();
-        let lab = LabServer::start(LabConfig::new(scenario).latency(latency))
-            .await
-            .unwrap();
+        let lab = LabServer::start(LabConfig::new(scenario)).await.unwrap();
         let account = &lab.accounts()[0];
         let region = lab.truth().target.region.clone();
         let region = region
