@@ -110,7 +110,7 @@ def lab(clean_environment):
         yield Lab(os.environ["LAB_URL"])
         return
     if not binary().exists():
-        pytest.skip(f"{binary()} is not built")
+        pytest.fail(f"{binary()} is not built")
     command = [binary(), "lab", "--scenario", SCENARIO, "--port", "0", "--speed", "600",
                "--format", "json"]
     process = subprocess.Popen(command, cwd=ROOT, env=clean_environment, text=True,

@@ -36,7 +36,8 @@ async fn every_request_that_aws_saw_is_in_the_audit_and_no_other() {
     assert_eq!(audited, seen);
 }
 
-/// The secrets of the account's user and of every session are in no event, report or record.
+/// The secret of the account's user is in no event, report or record. The sessions' own secrets
+/// never leave the cell, so this test cannot know them.
 #[tokio::test]
 async fn nothing_that_is_stored_holds_the_secret() {
     let mut bench = Bench::of("demo").await;

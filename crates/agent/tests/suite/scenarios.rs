@@ -41,6 +41,9 @@ async fn check(name: &str) -> Vec<String> {
             say(&result)
         ));
     }
+    for missing in unsaid(name, &result) {
+        problems.push(format!("does not say `{missing}`"));
+    }
     if !bench.writes().is_empty() {
         problems.push(format!("written before approval: {:?}", bench.writes()));
     }
@@ -94,6 +97,33 @@ async fn check(name: &str) -> Vec<String> {
         other => problems.push(format!("ended with {other:?}")),
     }
     problems
+}
+
+/// What a diagnosis must say besides the root causes: wrappers of the root, and what was denied.
+const ALSO_SAID: [(&str, &str, &str); 4] = [
+    (
+        "circuit-breaker-no-rollback",
+        "findings",
+        "circuit-breaker-no-rollback",
+    ),
+    (
+        "circuit-breaker-rolled-back",
+        "findings",
+        "circuit-breaker-rolled-back",
+    ),
+    ("missing-permissions", "diagnosis", "\"kind\":\"denied\""),
+    ("missing-permissions", "diagnosis", "logs:FilterLogEvents"),
+];
+
+fn unsaid(name: &str, result: &InvocationResult) -> Vec<&'static str> {
+    ALSO_SAID
+        .iter()
+        .filter(|(scenario, key, words)| {
+            let said = result.values.get(*key).map(ToString::to_string);
+            *scenario == name && !said.unwrap_or_default().contains(words)
+        })
+        .map(|(_, _, words)| *words)
+        .collect()
 }
 
 /// The result's state in one line.
