@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may use. `lab` is used by nobody: it is spoken to over the wire.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
+    ("canaries", &[]),
     ("credentials", &[]),
     ("runtime", &[]),
     ("lab", &[]),

@@ -1,0 +1,1 @@
+//! Finds planted secrets in any form: for the tests that attack the rooms holding them.
