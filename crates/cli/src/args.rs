@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Diagnose(RequestArguments),
     /// Simulate AWS on this machine: any AWS client can be pointed at it.
     Lab(LabArguments),
+    /// Measure the agent on scenarios: causes, gaps, grounding, repairs, calls and time.
+    Eval(EvalArguments),
     /// Serve threads and runs to LangGraph clients on this machine; there is no authentication yet.
     Serve(ServeArguments),
     /// Offer read-only tools to coding assistants: Model Context Protocol on standard input and output.
@@ -112,6 +114,27 @@ pub(crate) struct LabArguments {
     /// Print JSON; the same as `--format json`.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `eval`.
+#[derive(Debug, Args)]
+pub(crate) struct EvalArguments {
+    /// Folder of scenario files [default: the built-in scenarios].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) scenarios: Option<PathBuf>,
+    /// Play only the scenario of this name; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) only: Vec<String>,
+    /// Approve and carry out every plan, and ask the lab whether the service is healthy then.
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Write all figures to this file as JSON, too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Delay of each of the lab's answers, in milliseconds. Below a few, round trips that wait for
+    /// each other cannot be told from those that do not.
+    #[arg(long, value_name = "MS", default_value_t = 20, value_parser = clap::value_parser!(u16).range(0..=10_000))]
+    pub(crate) delay_ms: u16,
 }
 
 /// How the time of a lab passes.

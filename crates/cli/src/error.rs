@@ -79,6 +79,29 @@ pub(crate) enum CliError {
         #[source]
         source: io::Error,
     },
+    /// A folder without scenarios.
+    #[error("the folder `{}` has no scenario: its files must end in `.yaml`", .path.display())]
+    EmptyFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// No scenario is meant.
+    #[error("there is no scenario `{name}`; there are {known}")]
+    NoScenario {
+        /// What the person typed.
+        name: String,
+        /// What they could have typed.
+        known: String,
+    },
+    /// The figures could not be written.
+    #[error("failed to write the figures to `{}`", .path.display())]
+    EvalFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// A lab without an account or a region.
     #[error("the scenario has no account or region to act in")]
     EmptyLab,
@@ -140,6 +163,9 @@ impl CliError {
             | Self::DataDirectory { .. }
             | Self::Scenario(_)
             | Self::ScenarioFile { .. }
+            | Self::EmptyFolder { .. }
+            | Self::NoScenario { .. }
+            | Self::EvalFile { .. }
             | Self::EmptyLab
             | Self::OpenStore(_)
             | Self::SeveralThreads { .. }
@@ -200,6 +226,9 @@ impl CliError {
             | Self::LabCredentials(_)
             | Self::LabIdentity(_)
             | Self::Store(_)
+            | Self::EmptyFolder { .. }
+            | Self::NoScenario { .. }
+            | Self::EvalFile { .. }
             | Self::EmptyLab
             | Self::NoLabClock
             | Self::Lab(_)

@@ -10,6 +10,7 @@ mod config;
 mod conversation;
 mod environment;
 mod error;
+mod evaluation;
 mod exit;
 mod lab_clock;
 mod lab_process;

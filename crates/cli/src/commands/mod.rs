@@ -2,6 +2,7 @@
 
 mod config;
 mod demo;
+mod eval;
 mod isolation;
 mod lab;
 mod report;
@@ -19,6 +20,8 @@ use crate::environment::Environment;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::Output;
+
+pub(crate) use request::start_thread;
 
 /// What every command is given.
 #[derive(Debug)]
@@ -69,6 +72,7 @@ pub(crate) async fn run(
         Command::Run(request) => request::run(&bench, request, Mode::Repair).await,
         Command::Diagnose(request) => request::run(&bench, request, Mode::Diagnose).await,
         Command::Lab(lab) => lab::run(&bench, lab).await,
+        Command::Eval(arguments) => eval::run(&bench, &arguments).await,
         Command::Serve(arguments) => serve::http(&bench, &arguments).await,
         Command::Mcp => serve::mcp(&bench).await,
         Command::Threads => threads::run(&bench).await,

@@ -85,7 +85,7 @@ pub(super) async fn mode_of(store: &Store, thread: ThreadId) -> Result<Mode, Cli
 }
 
 /// Makes a thread that is about those words.
-pub(super) async fn start_thread(store: &Store, title: &str) -> Result<ThreadId, CliError> {
+pub(crate) async fn start_thread(store: &Store, title: &str) -> Result<ThreadId, CliError> {
     let thread = ThreadId::new(Uuid::now_v7());
     store
         .create_thread(&TenantScope::local(), thread, title, Utc::now())

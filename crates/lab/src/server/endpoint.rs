@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -35,6 +36,7 @@ async fn aws(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
+    let arrived = Instant::now();
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
         let mut response = Response::new(Body::empty());
@@ -44,7 +46,7 @@ async fn aws(
     if !lab.latency().is_zero() {
         tokio::time::sleep(lab.latency()).await;
     }
-    answer(&lab, &parts, &body, peer)
+    answer(&lab, &parts, &body, peer, arrived)
 }
 
 /// What is known about a request by the time it is answered.
@@ -55,7 +57,7 @@ struct Trail {
     mutating: bool,
 }
 
-fn answer(lab: &Lab, parts: &Parts, body: &[u8], peer: SocketAddr) -> Response {
+fn answer(lab: &Lab, parts: &Parts, body: &[u8], peer: SocketAddr, arrived: Instant) -> Response {
     let request_id = Uuid::now_v7().to_string();
     let virtual_now = lab.now();
     let authorization = Authorization::parse(&parts.headers);
@@ -115,6 +117,7 @@ fn answer(lab: &Lab, parts: &Parts, body: &[u8], peer: SocketAddr) -> Response {
         outcome,
         resources,
         source_port: peer.port(),
+        span: (arrived, Instant::now()),
     });
 
     let mut response = Response::new(Body::from(body));

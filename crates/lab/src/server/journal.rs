@@ -1,9 +1,9 @@
 //! Who asked what: the evidence for isolation and least privilege.
 
-use std::collections::VecDeque;
-
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use std::collections::VecDeque;
+use std::time::Instant;
 
 /// The journal keeps this many newest requests.
 const KEPT: usize = 200_000;
@@ -43,6 +43,10 @@ pub struct RequestRecord {
     pub resources: Vec<String>,
     /// The client's port: one connection, one caller.
     pub source_port: u16,
+    /// When it arrived and when it was answered, by the machine's own clock. Not a part of the
+    /// record that others read: it differs from run to run.
+    #[serde(skip)]
+    pub span: (Instant, Instant),
 }
 
 /// How a request ended.
