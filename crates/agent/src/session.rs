@@ -99,7 +99,7 @@ impl Session {
         &self,
         reference: &CredentialReference,
     ) -> Result<ContextDescription, SessionError> {
-        let request = ScopeRequest::Observe(observe_policy()?);
+        let request = ScopeRequest::observe(observe_policy()?);
         Ok(self.sources.fill(&self.context, reference, request).await?)
     }
 

@@ -42,6 +42,30 @@ impl Arn {
         self.part(5)
     }
 
+    /// Tells whether this is an account's root user.
+    pub(crate) fn is_root_user(&self) -> bool {
+        self.service() == "iam" && self.resource() == "root"
+    }
+
+    /// Tells whether this is the session that an IAM user's keys were exchanged for. AWS lets such a
+    /// session ask neither IAM nor, but for who it is, STS.
+    pub fn is_federated_user(&self) -> bool {
+        self.resource().starts_with("federated-user/")
+    }
+
+    /// Tells whether both are the same user or role, whatever their sessions are called.
+    pub(crate) fn is_same_principal(&self, other: &Self) -> bool {
+        fn principal(arn: &Arn) -> (&str, &str) {
+            let resource = arn.resource();
+            let role = match resource.strip_prefix("assumed-role/") {
+                Some(rest) => rest.rsplit_once('/').map_or(rest, |(role, _session)| role),
+                None => resource,
+            };
+            (arn.part(4), role)
+        }
+        principal(self) == principal(other)
+    }
+
     /// Returns one of the six parts. INVARIANT: `from_str` has seen all six.
     fn part(&self, index: usize) -> &str {
         self.0.splitn(6, ':').nth(index).unwrap_or_default()

@@ -67,3 +67,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn principals_are_told_apart_from_their_sessions() {
+    let arn = |text: &str| text.parse::<Arn>().unwrap();
+    let role = |session: &str| {
+        arn(&format!(
+            "arn:aws:sts::123456789012:assumed-role/ecs-deep-agent/{session}"
+        ))
+    };
+    assert!(role("a").is_same_principal(&role("b")));
+    for other in [
+        "arn:aws:sts::123456789012:assumed-role/admin/a",
+        "arn:aws:sts::210987654321:assumed-role/ecs-deep-agent/a",
+        "arn:aws:iam::123456789012:user/ecs-deep-agent",
+    ] {
+        assert!(!role("a").is_same_principal(&arn(other)), "{other}");
+    }
+    assert!(arn("arn:aws:iam::123456789012:root").is_root_user());
+    assert!(!arn("arn:aws:iam::123456789012:user/root").is_root_user());
+    assert!(arn("arn:aws:sts::123456789012:federated-user/inv").is_federated_user());
+}

@@ -377,13 +377,13 @@ impl CredentialContext {
         }
         let recipe = self.slot.read(|filled| filled.recipe.clone());
         let renewed = match recipe.ok().flatten() {
-            Some(recipe) => recipe.follow(self).await.map(|_| ()),
+            Some(recipe) => recipe.renew(self).await.map(|_| ()),
             None => Err(SourceError::Expired {
                 reference: self.describe().reference,
             }),
         };
         match renewed {
-            Err(error) if self.ends_within(TimeDelta::zero()) => Err(error),
+            Err(error) if self.ends_within(TimeDelta::zero()) || self.is_cleared() => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }
     }
@@ -410,6 +410,12 @@ impl CredentialContext {
 
     pub(crate) fn commit_fill(&self, ticket: &Ticket, filled: Filled) -> Result<(), SourceError> {
         self.slot.commit(ticket, filled).map_err(SourceError::from)
+    }
+
+    /// Tells whether the credentials are temporary, or there are none.
+    pub(crate) fn holds_a_session(&self) -> bool {
+        let session = self.slot.read(|filled| filled.keys.is_session());
+        session.unwrap_or(true)
     }
 
     /// Moves the keys out and leaves the context cleared.

@@ -137,6 +137,28 @@ impl Region {
     }
 }
 
+impl Region {
+    /// Returns the partition that this region belongs to, as it stands in ARNs.
+    ///
+    /// Source: `partitions.json` of the AWS endpoint rules.
+    pub(crate) fn partition(&self) -> &'static str {
+        const PARTITIONS: [(&str, &str); 8] = [
+            ("cn-", "aws-cn"),
+            ("us-gov-", "aws-us-gov"),
+            ("us-isob-", "aws-iso-b"),
+            ("us-isof-", "aws-iso-f"),
+            ("us-iso-", "aws-iso"),
+            ("eu-isoe-", "aws-iso-e"),
+            ("eusc-", "aws-eusc"),
+            ("", "aws"),
+        ];
+        PARTITIONS
+            .iter()
+            .find(|(prefix, _)| self.0.starts_with(prefix))
+            .map_or("aws", |(_, partition)| partition)
+    }
+}
+
 impl FromStr for Region {
     type Err = IdentityError;
 

@@ -124,6 +124,11 @@ impl Keys {
         StaticCredentials::new(access_key_id, secret, token, expires_at).map(|given| given.0)
     }
 
+    /// Tells whether they are temporary.
+    pub(crate) fn is_session(&self) -> bool {
+        self.session_token.is_some()
+    }
+
     /// Makes a second holder of the same keys, from page to page.
     pub(crate) fn duplicate(&self) -> Self {
         Self {

@@ -19,20 +19,23 @@ mod cell;
 mod context;
 mod endpoint;
 mod identity;
+mod key_document;
 mod keys;
 mod machine;
 mod memory;
 mod process;
 mod provider;
 mod reference;
+mod registry;
 mod scope;
 mod secret;
 mod session;
-mod signed_form;
+mod signed_request;
 mod slot;
 mod source_error;
 mod sources;
 mod sts;
+mod sts_error;
 mod sync;
 mod text;
 mod wire;
@@ -50,16 +53,21 @@ pub use crate::context::{
 };
 pub use crate::endpoint::{EndpointUrl, Endpoints};
 pub use crate::identity::{AccessKeyId, AccountId, IdentityError, InvocationId, Region};
+pub use crate::key_document::{Field, KeyDocumentError};
 pub use crate::keys::{CredentialInputError, StaticCredentials};
 pub use crate::memory::MemoryProtection;
 pub use crate::process::{
     HardenError, Hardening, WIPING_ALLOCATOR, WipingAllocator, harden_process, hardening,
     install_panic_hook,
 };
-pub use crate::reference::CredentialReference;
+pub use crate::reference::{CredentialReference, SecretId};
+pub use crate::registry::{
+    CredentialRegistry, RegistryCredential, RegistryError, RegistryFuture, RegistryId,
+    RegistryQuery, RegistryService, StackJob,
+};
 pub use crate::scope::{OperateGrant, PolicyError, Scope, ScopeRequest, SessionPolicy, Statement};
 pub use crate::secret::SecretText;
-pub use crate::session::{SessionIdentity, SessionIdentityError};
-pub use crate::signed_form::{SignedRequestError, SignedResponse};
+pub use crate::session::{Attribution, SessionIdentity, SessionIdentityError};
+pub use crate::signed_request::{SignedRequestError, SignedResponse};
 pub use crate::source_error::{ErrorClass, SourceError};
 pub use crate::sources::{Sources, SourcesBuilder};

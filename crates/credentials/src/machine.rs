@@ -12,7 +12,7 @@ use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError
 use crate::context::CredentialContext;
 use crate::keys::Keys;
 use crate::reference::CredentialReference;
-use crate::source_error::{SourceError, causes};
+use crate::source_error::SourceError;
 use crate::wire;
 
 /// Resolves a profile or the default chain, and takes its region if the context has none.
@@ -21,14 +21,9 @@ use crate::wire;
 /// one call, and so are their caches.
 pub(crate) async fn keys(
     context: &Arc<CredentialContext>,
+    profile: Option<&str>,
     reference: &CredentialReference,
 ) -> Result<Keys, SourceError> {
-    let profile = match reference {
-        CredentialReference::Profile { name } => Some(name.as_str()),
-        CredentialReference::DefaultChain
-        | CredentialReference::Static { .. }
-        | CredentialReference::AssumeRole { .. } => None,
-    };
     if context.region().is_err()
         && let Some(region) = region(profile).await
     {
@@ -75,11 +70,6 @@ async fn region(profile: Option<&str>) -> Option<crate::identity::Region> {
 
 /// Says why in fixed words; the SDK's own text can contain parts of the configuration files.
 fn reason(error: &CredentialsError) -> &'static str {
-    // The SDK turns its typed error into text before it gets here; `tests/suite/profile.rs` pins it.
-    if causes(error).any(|cause| cause.to_string().contains("cargo feature")) {
-        return "it signs in through SSO or a credential process, which this program does not \
-                read; export temporary keys with `aws configure export-credentials`";
-    }
     if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
         return "there is no such profile, or it has no credentials";
     }

@@ -1,6 +1,7 @@
 //! What a context's credentials are narrowed to for a phase.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -8,6 +9,14 @@ use serde::Serialize;
 ///
 /// Source: `AssumeRole` in the AWS STS API reference.
 const LONGEST_POLICY_CHARS: usize = 2048;
+/// The shortest session that STS grants.
+///
+/// Source: `AssumeRole` and `GetFederationToken` in the AWS STS API reference.
+pub(crate) const SHORTEST_SESSION_SECONDS: i32 = 900;
+/// The longest session of a role that another role assumed; no session of ours is longer.
+///
+/// Source: "Role chaining" in the IAM user guide.
+const LONGEST_SESSION_SECONDS: i32 = 3600;
 
 /// One `Allow` statement of a session policy.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -222,39 +231,87 @@ impl OperateGrant {
     }
 }
 
-/// What credentials are asked for.
+/// What credentials are asked for, and for how long.
 #[derive(Debug)]
-pub enum ScopeRequest {
-    /// Credentials that read, narrowed to this policy.
+pub struct ScopeRequest {
+    phase: PhaseRequest,
+    /// When the work that they are for is over at the latest.
+    until: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum PhaseRequest {
     Observe(SessionPolicy),
-    /// Credentials that carry out an approved plan.
     Operate(OperateGrant),
 }
 
 impl ScopeRequest {
+    /// Asks for credentials that read, narrowed to `policy`.
+    pub const fn observe(policy: SessionPolicy) -> Self {
+        Self {
+            phase: PhaseRequest::Observe(policy),
+            until: None,
+        }
+    }
+
+    /// Asks for credentials that carry out an approved plan.
+    pub const fn operate(grant: OperateGrant) -> Self {
+        Self {
+            phase: PhaseRequest::Operate(grant),
+            until: None,
+        }
+    }
+
+    /// Says how long the work that they are for may still take, from now. A session ends with it,
+    /// rounded up to STS's shortest, 900 s; it is never longer than the phase's own limit.
+    #[must_use]
+    pub fn lasting(mut self, wanted: Duration) -> Self {
+        self.until = Instant::now().checked_add(wanted);
+        self
+    }
+
     pub(crate) fn policy(&self) -> &SessionPolicy {
-        match self {
-            Self::Observe(policy) => policy,
-            Self::Operate(grant) => &grant.policy,
+        match &self.phase {
+            PhaseRequest::Observe(policy) => policy,
+            PhaseRequest::Operate(grant) => &grant.policy,
         }
     }
 
     pub(crate) fn scope(&self) -> Scope {
-        match self {
-            Self::Observe(_) => Scope::Observe,
-            Self::Operate(grant) => Scope::Operate {
+        match &self.phase {
+            PhaseRequest::Observe(_) => Scope::Observe,
+            PhaseRequest::Operate(grant) => Scope::Operate {
                 plan_hash: grant.plan_hash.clone(),
             },
         }
     }
 
-    /// Returns how long a session of this scope lives, in seconds: long enough for the phase, and
-    /// no longer, since AWS cannot revoke one session.
-    pub(crate) fn session_seconds(&self) -> i32 {
-        match self {
-            Self::Observe(_) => 3600,
-            Self::Operate(_) => 900,
+    /// The hash of the plan that they are for.
+    pub(crate) fn plan_hash(&self) -> Option<&str> {
+        match &self.phase {
+            PhaseRequest::Observe(_) => None,
+            PhaseRequest::Operate(grant) => Some(&grant.plan_hash),
         }
+    }
+
+    /// Returns how long a session of this scope lives, in seconds: long enough for the phase, and
+    /// no longer, since AWS cannot revoke one session. Never more than a chained role may have.
+    pub(crate) fn session_seconds(&self) -> i32 {
+        let longest = match self.phase {
+            PhaseRequest::Observe(_) => LONGEST_SESSION_SECONDS,
+            PhaseRequest::Operate(_) => SHORTEST_SESSION_SECONDS,
+        };
+        let Some(until) = self.until else {
+            return longest;
+        };
+        let left = until.saturating_duration_since(Instant::now());
+        let shortest = Duration::from_secs(SHORTEST_SESSION_SECONDS.unsigned_abs().into());
+        let sessions = left.as_millis().div_ceil(shortest.as_millis());
+        i32::try_from(sessions)
+            .unwrap_or(i32::MAX)
+            .max(1)
+            .saturating_mul(SHORTEST_SESSION_SECONDS)
+            .min(longest)
     }
 }
 

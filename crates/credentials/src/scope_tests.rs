@@ -58,6 +58,29 @@ fn the_limit_of_sts_is_exact() {
     assert_eq!(padded(room + 1), Err(PolicyError::TooLong { chars: 2049 }));
 }
 
+#[test]
+fn a_session_lives_as_long_as_the_work_and_no_longer_than_its_phase() {
+    let policy = || SessionPolicy::new(vec![statement(&["ecs:ListTasks"], &["*"])]).unwrap();
+    let observe = || ScopeRequest::observe(policy());
+    let operate = || ScopeRequest::operate(OperateGrant::new("plan-1", policy()));
+    assert_eq!(observe().session_seconds(), 3600);
+    assert_eq!(operate().session_seconds(), 900);
+    for (wanted, observing) in [
+        (0, 900),
+        (1, 900),
+        (900, 900),
+        (901, 1800),
+        (1800, 1800),
+        (2701, 3600),
+        (86_400, 3600),
+        (u64::MAX, 3600),
+    ] {
+        let wanted = Duration::from_secs(wanted);
+        assert_eq!(observe().lasting(wanted).session_seconds(), observing);
+        assert_eq!(operate().lasting(wanted).session_seconds(), 900);
+    }
+}
+
 proptest! {
     #[test]
     fn every_policy_is_json_within_the_limit(

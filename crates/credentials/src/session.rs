@@ -34,7 +34,8 @@ impl SessionIdentity {
     }
 
     /// Names a session after its invocation.
-    pub(crate) fn of(invocation: InvocationId) -> Self {
+    #[must_use]
+    pub fn of(invocation: InvocationId) -> Self {
         // 15 letters and hyphens and a UUID of 36: within STS's alphabet and its 64 characters.
         Self {
             name: format!("ecs-deep-agent-{}", invocation.uuid()),
@@ -43,7 +44,24 @@ impl SessionIdentity {
         }
     }
 
-    /// Adds a session tag. The role's trust policy has to allow `sts:TagSession`.
+    /// Names the person behind the session, with a hyphen for each character that STS would not
+    /// take. The role's trust policy has to allow `sts:SetSourceIdentity`.
+    #[must_use]
+    pub fn on_behalf_of(mut self, person: &str) -> Self {
+        let taken = |c: char| {
+            let fits = u8::try_from(c).is_ok_and(is_session_byte);
+            if fits { c } else { '-' }
+        };
+        let mut name: String = person.chars().take(64).map(taken).collect();
+        while name.len() < 2 {
+            name.push('-');
+        }
+        self.source_identity = Some(name);
+        self
+    }
+
+    /// Adds a session tag, which the sessions that follow from this one inherit. The role's trust
+    /// policy has to allow `sts:TagSession`.
     ///
     /// # Errors
     /// [`SessionIdentityError`] if STS would not take the tag, or already has 50.
@@ -78,10 +96,34 @@ impl SessionIdentity {
     }
 }
 
+/// What a role's sessions tell AWS's audit trail beside their name.
+///
+/// Both are on unless somebody turned them off: a trust policy that does not allow them is refused
+/// with an error that says what to allow or to turn off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attribution {
+    /// Whether sessions carry tenant, thread and plan as transitive tags (`sts:TagSession`).
+    pub session_tags: bool,
+    /// Whether sessions carry the person (`sts:SetSourceIdentity`).
+    pub source_identity: bool,
+}
+
+impl Default for Attribution {
+    fn default() -> Self {
+        Self {
+            session_tags: true,
+            source_identity: true,
+        }
+    }
+}
+
 /// STS's alphabet and length for session names and source identities.
 fn is_session_word(text: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
-    (2..=64).contains(&text.len()) && text.bytes().all(allowed)
+    (2..=64).contains(&text.len()) && text.bytes().all(is_session_byte)
+}
+
+fn is_session_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte)
 }
 
 /// STS would not take part of a session's identity.
@@ -120,6 +162,21 @@ mod tests {
     fn an_invocation_is_a_session_name() {
         let session = SessionIdentity::of(InvocationId::new(uuid::Uuid::max()));
         assert_eq!(SessionIdentity::new(&session.name, None), Ok(session));
+    }
+
+    #[test]
+    fn a_person_s_name_becomes_what_sts_takes() {
+        let named = |person: &str| {
+            let session = SessionIdentity::new("inv", None).unwrap();
+            session.on_behalf_of(person).source_identity.unwrap()
+        };
+        assert_eq!(named("ada@example.com"), "ada@example.com");
+        assert_eq!(named("Ada Lovelace"), "Ada-Lovelace");
+        assert_eq!(named("é"), "--");
+        assert_eq!(named(&"x".repeat(100)).len(), 64);
+        for person in ["", "a", "a\nb", "日本語"] {
+            assert!(is_session_word(&named(person)), "{person}");
+        }
     }
 
     #[test]

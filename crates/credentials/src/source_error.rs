@@ -2,10 +2,13 @@
 
 use std::error::Error;
 
+use crate::arn::Arn;
 use crate::context::ContextError;
 use crate::identity::AccountId;
+use crate::key_document::KeyDocumentError;
 use crate::keys::CredentialInputError;
-use crate::reference::CredentialReference;
+use crate::reference::{CredentialReference, SecretId};
+use crate::registry::RegistryError;
 
 /// Why a reference could not be turned into credentials.
 ///
@@ -19,6 +22,76 @@ pub enum SourceError {
     UnknownLabel {
         /// The label asked for.
         label: String,
+    },
+    /// Nobody registered this reference for the invocation.
+    #[error(
+        "{reference} is not registered for this invocation: name it in the configuration or on the \
+         command line; a reference from anywhere else is not resolved"
+    )]
+    NotRegistered {
+        /// The reference.
+        reference: CredentialReference,
+    },
+    /// No web identity token was given under this label.
+    #[error("no web identity token labelled `{label}` was given to this invocation: give it again")]
+    UnknownToken {
+        /// The label asked for.
+        label: String,
+    },
+    /// The file of a web identity token cannot be used.
+    #[error("the file of web identity token `{label}` {flaw}")]
+    TokenFile {
+        /// The token's label.
+        label: String,
+        /// What is wrong, in fixed words.
+        flaw: &'static str,
+    },
+    /// AWS does not accept a web identity token.
+    #[error(
+        "AWS refused the token of {reference}: check that it has not expired, and that the account's \
+         identity provider has its issuer and audience"
+    )]
+    TokenRefused {
+        /// The reference.
+        reference: CredentialReference,
+    },
+    /// AWS cannot reach the identity provider that issued a token.
+    #[error("AWS could not ask the identity provider of {reference}: try again in a minute")]
+    ProviderUnreachable {
+        /// The reference.
+        reference: CredentialReference,
+    },
+    /// No registry was given under this label.
+    #[error("no registry labelled `{label}` was given to this invocation: configure it")]
+    UnknownRegistry {
+        /// The label asked for.
+        label: String,
+    },
+    /// A registry gave no credential.
+    #[error("{reference} gave no credentials")]
+    Registry {
+        /// The reference.
+        reference: CredentialReference,
+        /// Why.
+        #[source]
+        source: Box<RegistryError>,
+    },
+    /// A secret of Secrets Manager cannot be read.
+    #[error("secret `{secret_id}` cannot be read: {flaw}")]
+    SecretUnreadable {
+        /// The secret.
+        secret_id: SecretId,
+        /// Why, in fixed words.
+        flaw: &'static str,
+    },
+    /// A secret holds no usable keys.
+    #[error("secret `{secret_id}` holds no usable access keys")]
+    SecretContent {
+        /// The secret.
+        secret_id: SecretId,
+        /// Which field.
+        #[source]
+        source: KeyDocumentError,
     },
     /// A source that reads this machine's AWS configuration, which nobody asked for.
     #[error(
@@ -63,6 +136,52 @@ pub enum SourceError {
         /// What it was tried on.
         resource: String,
     },
+    /// The role does not let its sessions say whose they are.
+    #[error(
+        "access denied: `{action}` on `{resource}` is missing; allow it for the caller and in the \
+         role's trust policy, or turn `{setting}` off in the configuration"
+    )]
+    AttributionDenied {
+        /// The IAM action.
+        action: &'static str,
+        /// The role.
+        resource: String,
+        /// The setting that stops asking for it.
+        setting: &'static str,
+    },
+    /// The keys are those of an account's root user.
+    #[error(
+        "the keys of {reference} belong to the root user of account `{account}`, which nothing can \
+         narrow: delete them, and use a role or an IAM user"
+    )]
+    Root {
+        /// The reference.
+        reference: CredentialReference,
+        /// The account.
+        account: AccountId,
+    },
+    /// The credentials cannot be held to a session policy, and it was asked that they are.
+    #[error(
+        "{reference} cannot be narrowed to what this phase needs and `require_narrowed` is on: \
+         {reason}"
+    )]
+    NotNarrowed {
+        /// The reference.
+        reference: CredentialReference,
+        /// Why not and what to do, in fixed words.
+        reason: &'static str,
+    },
+    /// Renewed credentials are somebody else's. The context was cleared.
+    #[error(
+        "the renewed credentials are those of `{found}`, not of `{expected}`; the context was \
+         cleared: start another invocation"
+    )]
+    IdentityChanged {
+        /// Who the invocation was.
+        expected: Arn,
+        /// Who the new credentials are.
+        found: Arn,
+    },
     /// The credentials have ended.
     #[error(
         "the credentials{} have expired: sign in again, or give new ones", .reference.as_ref().map(|r| format!(" of {r}")).unwrap_or_default()
@@ -103,10 +222,8 @@ pub enum SourceError {
     /// AWS asks for patience.
     #[error("AWS throttled the credentials calls, also after retries: try again in a minute")]
     Throttled,
-    /// An answer that is not what STS sends.
-    #[error(
-        "the answer of `{endpoint}` to `{action}` is not one of AWS STS: check `--endpoint-url`"
-    )]
+    /// An answer that is not what AWS sends.
+    #[error("the answer of `{endpoint}` to `{action}` is not one of AWS: check `--endpoint-url`")]
     Malformed {
         /// The IAM action.
         action: &'static str,
@@ -162,6 +279,19 @@ impl SourceError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownLabel { .. } => "credentials_needed",
+            Self::NotRegistered { .. } => "reference_not_registered",
+            Self::UnknownToken { .. } => "token_needed",
+            Self::TokenFile { .. } => "token_file_unusable",
+            Self::TokenRefused { .. } => "token_refused",
+            Self::ProviderUnreachable { .. } => "identity_provider_unreachable",
+            Self::UnknownRegistry { .. } => "registry_needed",
+            Self::Registry { .. } => "registry_failed",
+            Self::SecretUnreadable { .. } => "secret_unreadable",
+            Self::SecretContent { .. } => "secret_unusable",
+            Self::AttributionDenied { .. } => "attribution_denied",
+            Self::Root { .. } => "root_refused",
+            Self::NotNarrowed { .. } => "not_narrowed",
+            Self::IdentityChanged { .. } => "identity_changed",
             Self::NotAsked { .. } => "source_not_allowed",
             Self::Unresolved { .. } => "source_unresolved",
             Self::Keys { .. } => "keys_unusable",
@@ -186,18 +316,37 @@ impl SourceError {
     /// Returns what kind of failure this is.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::UnknownLabel { .. } => ErrorClass::NotFound,
+            Self::UnknownLabel { .. }
+            | Self::UnknownToken { .. }
+            | Self::UnknownRegistry { .. } => ErrorClass::NotFound,
+            Self::Registry { source, .. } => match &**source {
+                RegistryError::Unreachable { .. } => ErrorClass::Retry,
+                RegistryError::Denied { .. } => ErrorClass::Denied,
+                RegistryError::NotFound { .. } => ErrorClass::NotFound,
+                RegistryError::Malformed { .. } | RegistryError::Keys { .. } => ErrorClass::Invalid,
+            },
             Self::Unresolved { .. }
+            | Self::TokenFile { .. }
+            | Self::SecretUnreadable { .. }
+            | Self::SecretContent { .. }
             | Self::Keys { .. }
             | Self::Context(_)
             | Self::ClockSkewed
             | Self::RegionDisabled => ErrorClass::Invalid,
             Self::NotAsked { .. }
+            | Self::NotRegistered { .. }
+            | Self::TokenRefused { .. }
+            | Self::AttributionDenied { .. }
+            | Self::Root { .. }
+            | Self::NotNarrowed { .. }
+            | Self::IdentityChanged { .. }
             | Self::Denied { .. }
             | Self::Expired { .. }
             | Self::KeyRefused { .. }
             | Self::AccountMismatch { .. } => ErrorClass::Denied,
-            Self::Unreachable { .. } | Self::Throttled => ErrorClass::Retry,
+            Self::Unreachable { .. } | Self::Throttled | Self::ProviderUnreachable { .. } => {
+                ErrorClass::Retry
+            }
             Self::Malformed { .. }
             | Self::Service { .. }
             | Self::PolicyTooLarge

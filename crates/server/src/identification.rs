@@ -46,7 +46,7 @@ pub(crate) async fn find_service(
     Cell::run(&invocation.to_string(), cancel, move || async move {
         let context = CredentialContext::new(invocation, settings.region, settings.endpoints);
         let _clear = ClearGuard::new(context.clone());
-        let scope = ScopeRequest::Observe(observe_policy()?);
+        let scope = ScopeRequest::observe(observe_policy()?);
         sources.fill(&context, &settings.reference, scope).await?;
         let clients = AwsClients::new(&context)?;
         let hints = SearchHints {

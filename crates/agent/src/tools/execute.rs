@@ -83,7 +83,7 @@ pub(crate) async fn operating_clients(
     plan: &Plan<Approved>,
 ) -> Result<AwsClients, SessionError> {
     let reference: CredentialReference = stored(&input.values, values::CREDENTIAL_REFERENCE)?;
-    let request = ScopeRequest::Operate(plan.grant()?);
+    let request = ScopeRequest::operate(plan.grant()?);
     session
         .sources
         .fill(&session.context, &reference, request)

@@ -154,7 +154,7 @@ async fn somebody_scales(bench: &Bench) {
         .fill(
             &context,
             &bench.settings.reference,
-            ScopeRequest::Operate(grant),
+            ScopeRequest::operate(grant),
         )
         .await
         .unwrap();

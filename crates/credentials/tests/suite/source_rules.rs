@@ -4,10 +4,18 @@ use std::path::{Path, PathBuf};
 
 /// Returns every source file of the crate that is not a test, with its text up to its tests.
 fn sources() -> Vec<(PathBuf, String)> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let files = std::fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => files.push(path),
+            }
+        }
+    }
+    let files = files.into_iter();
     let files = files.filter(|file| !file.to_str().unwrap().ends_with("_tests.rs"));
     let mut sources: Vec<_> = files
         .map(|file| {
@@ -41,11 +49,17 @@ fn secrets_leave_their_pages_in_one_place() {
     assert_eq!(
         lines_with(".sign("),
         [
+            "key_document.rs: Field::KeyId => self.key_id = Some(text.sign(str::to_owned)),",
+            "key_document.rs: Field::End => match text.sign(DateTime::parse_from_rfc3339) {",
             "keys.rs: let token = token.map(|token| token.sign(str::to_owned));",
             "keys.rs: self.secret_access_key.sign(|secret| {",
-            "signed_form.rs: let signed = request.sign(&keys.into()).ok_or_else(unsignable)?;",
+            "signed_request.rs: let signed = request.sign(&keys.into()).ok_or_else(unsignable)?;",
+            "secrets_manager.rs: let read = text.sign(|text| StaticCredentials::from_json(text.as_bytes()));",
+            "sts.rs: let request = token.sign(|token| {",
         ],
-        "the third signs a request and touches no secret itself"
+        "the first two read an id and a time, which are none; `signed_request` signs and touches no \
+         secret itself; `secrets_manager` moves a secret's fields into pages of their own; `sts` \
+         sends a token as the proof that it is"
     );
     assert_eq!(lines_with(".for_signing()").len(), 1);
 }

@@ -51,11 +51,11 @@ pub(crate) fn by_role(role_arn: &str, external_id: &str) -> CredentialReference 
 }
 
 pub(crate) fn observe() -> ScopeRequest {
-    ScopeRequest::Observe(policy("ecs:Describe*"))
+    ScopeRequest::observe(policy("ecs:Describe*"))
 }
 
 pub(crate) fn operate(plan_hash: &str) -> ScopeRequest {
-    ScopeRequest::Operate(OperateGrant::new(plan_hash, policy("ecs:UpdateService")))
+    ScopeRequest::operate(OperateGrant::new(plan_hash, policy("ecs:UpdateService")))
 }
 
 fn policy(action: &str) -> SessionPolicy {

@@ -1,7 +1,7 @@
 use ecs_agent_credentials::{Scope, ScopeRequest};
 
 fn widen(scope: Scope) -> ScopeRequest {
-    ScopeRequest::Operate(scope)
+    ScopeRequest::operate(scope)
 }
 
 fn main() {}

@@ -64,13 +64,13 @@ impl World {
 
     /// Narrows the clients' credentials to reading.
     pub(super) async fn may_read(&self) {
-        let scope = ScopeRequest::Observe(observe_policy().unwrap());
+        let scope = ScopeRequest::observe(observe_policy().unwrap());
         self.fill(scope).await;
     }
 
     /// Narrows the clients' credentials to what this plan says.
     pub(super) async fn may_carry_out(&self, plan: &Plan<Approved>) {
-        self.fill(ScopeRequest::Operate(plan.grant().unwrap()))
+        self.fill(ScopeRequest::operate(plan.grant().unwrap()))
             .await;
     }
 

@@ -1,4 +1,4 @@
-//! Signed requests of the AWS Query protocol, for services without an SDK here.
+//! Signed requests of the AWS Query and JSON protocols, for services without an SDK here.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,9 +10,11 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use chrono::{DateTime, Utc};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::calls::{aws_date, request_id};
 use crate::context::{ContextError, CredentialContext};
+use crate::identity::Region;
 use crate::source_error::SourceError;
 use crate::wire::{INITIAL_BACKOFF, MAX_BACKOFF, OPERATION_TIMEOUT};
 
@@ -20,6 +22,7 @@ use crate::wire::{INITIAL_BACKOFF, MAX_BACKOFF, OPERATION_TIMEOUT};
 const LONGEST_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
+const JSON: &str = "application/x-amz-json-1.1";
 
 /// The answer to a signed request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,17 +89,36 @@ impl CredentialContext {
         form: &[(&str, &str)],
     ) -> Result<SignedResponse, SignedRequestError> {
         let region = self.region().map_err(SignedRequestError::Context)?;
-        let endpoint = self.endpoints().url_for(service, &region);
-        let request = FormRequest {
+        let message = Message::Form(form_body(form));
+        let answer = self.post_signed(service, &region, message).await?;
+        let endpoint = || self.endpoints().url_for(service, &region);
+        answer
+            .into_text()
+            .map_err(|flaw| SignedRequestError::Unreadable {
+                endpoint: endpoint(),
+                flaw,
+            })
+    }
+
+    /// Posts a message, signed with this context's credentials as they are now, to `service` in
+    /// `region`. The answer's body is wiped when it is dropped.
+    pub(crate) async fn post_signed(
+        self: &Arc<Self>,
+        service: &str,
+        region: &Region,
+        message: Message<'_>,
+    ) -> Result<RawAnswer, SignedRequestError> {
+        let endpoint = self.endpoints().url_for(service, region);
+        let request = UnsignedRequest {
             service,
             region: region.as_str(),
             url: format!("{endpoint}/"),
-            body: form_body(form),
+            message,
         };
         let unreachable = || SignedRequestError::Unreachable {
             endpoint: endpoint.clone(),
         };
-        let all_attempts = self.post_until_answered(&request, &endpoint);
+        let all_attempts = Box::pin(self.post_until_answered(&request, &endpoint));
         tokio::time::timeout(OPERATION_TIMEOUT, all_attempts)
             .await
             .map_err(|_| unreachable())?
@@ -104,9 +126,9 @@ impl CredentialContext {
 
     async fn post_until_answered(
         self: &Arc<Self>,
-        request: &FormRequest<'_>,
+        request: &UnsignedRequest<'_>,
         endpoint: &str,
-    ) -> Result<SignedResponse, SignedRequestError> {
+    ) -> Result<RawAnswer, SignedRequestError> {
         let mut attempt = 1;
         loop {
             let answer = self.post_once(request, endpoint).await;
@@ -131,9 +153,9 @@ impl CredentialContext {
 
     async fn post_once(
         self: &Arc<Self>,
-        request: &FormRequest<'_>,
+        request: &UnsignedRequest<'_>,
         endpoint: &str,
-    ) -> Result<SignedResponse, SignedRequestError> {
+    ) -> Result<RawAnswer, SignedRequestError> {
         self.ensure_fresh()
             .await
             .map_err(SignedRequestError::Renewal)?;
@@ -155,20 +177,46 @@ impl CredentialContext {
     }
 }
 
+/// What is posted.
+#[derive(Debug)]
+pub(crate) enum Message<'a> {
+    /// The Query protocol.
+    Form(String),
+    /// AWS JSON 1.1: `target` is the operation with its service's prefix.
+    Json { target: &'a str, body: String },
+}
+
+impl Message<'_> {
+    fn body(&self) -> &str {
+        match self {
+            Self::Form(body) | Self::Json { body, .. } => body,
+        }
+    }
+
+    /// The headers that the signature covers beside the host's and its own.
+    fn headers(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::Form(_) => vec![("content-type", FORM)],
+            Self::Json { target, .. } => vec![("content-type", JSON), ("x-amz-target", target)],
+        }
+    }
+}
+
 /// A request to sign and send, as often as it takes.
-struct FormRequest<'a> {
+struct UnsignedRequest<'a> {
     service: &'a str,
     region: &'a str,
     url: String,
-    body: String,
+    message: Message<'a>,
 }
 
-impl FormRequest<'_> {
+impl UnsignedRequest<'_> {
     fn sign(&self, identity: &Identity) -> Option<HttpRequest> {
-        let mut request = http::Request::post(&self.url)
-            .header("content-type", FORM)
-            .body(SdkBody::from(self.body.as_str()))
-            .ok()?;
+        let mut request = http::Request::post(&self.url);
+        for (name, value) in self.message.headers() {
+            request = request.header(name, value);
+        }
+        let mut request = request.body(SdkBody::from(self.message.body())).ok()?;
         let params = v4::SigningParams::builder()
             .identity(identity)
             .region(self.region)
@@ -178,8 +226,8 @@ impl FormRequest<'_> {
             .build()
             .ok()?
             .into();
-        let headers = [("content-type", FORM)].into_iter();
-        let body = SignableBody::Bytes(self.body.as_bytes());
+        let headers = self.message.headers().into_iter();
+        let body = SignableBody::Bytes(self.message.body().as_bytes());
         let signable = SignableRequest::new("POST", self.url.as_str(), headers, body).ok()?;
         let (instructions, _signature) = sign(signable, &params).ok()?.into_parts();
         instructions.apply_to_request_http1x(&mut request);
@@ -218,29 +266,75 @@ fn encode(text: &str, into: &mut String) {
     }
 }
 
-async fn read(response: HttpResponse) -> Result<SignedResponse, &'static str> {
+/// An answer as it came. The body may hold a secret, and is wiped.
+pub(crate) struct RawAnswer {
+    pub(crate) status: u16,
+    pub(crate) body: Zeroizing<Vec<u8>>,
+    request_id: Option<String>,
+    date: Option<DateTime<Utc>>,
+    error_type: Option<String>,
+}
+
+impl RawAnswer {
+    /// The error code of an AWS JSON answer, without the namespace that some services put before it.
+    pub(crate) fn json_error_code(&self) -> Option<String> {
+        #[derive(serde::Deserialize)]
+        struct Told {
+            #[serde(rename = "__type")]
+            kind: Option<String>,
+        }
+        let told = || serde_json::from_slice::<Told>(&self.body).ok()?.kind;
+        let code = self.error_type.clone().or_else(told)?;
+        let code = code.split(':').next()?.rsplit('#').next()?;
+        Some(crate::text::excerpt(code))
+    }
+
+    fn into_text(mut self) -> Result<SignedResponse, &'static str> {
+        let body = String::from_utf8(std::mem::take(&mut *self.body));
+        Ok(SignedResponse {
+            status: self.status,
+            body: body.map_err(|_| "is not UTF-8")?,
+            request_id: self.request_id,
+            date: self.date,
+        })
+    }
+}
+
+async fn read(response: HttpResponse) -> Result<RawAnswer, &'static str> {
     let status = response.status().as_u16();
-    let date = response.headers().get("date").and_then(aws_date);
+    let header = |name: &str| response.headers().get(name);
+    let date = header("date").and_then(aws_date);
     let request_id = request_id(&response);
+    let error_type = header("x-amzn-errortype").map(str::to_owned);
+    let announced = header("content-length").and_then(|length| length.parse().ok());
+    // One allocation where the length is known: a buffer that grows leaves parts of it behind.
+    let room = announced.unwrap_or(0).min(LONGEST_BODY_BYTES);
+    let mut body = Zeroizing::new(Vec::with_capacity(room));
     let mut stream = ByteStream::new(response.into_body());
-    let mut body = Vec::new();
     while let Some(part) = stream.next().await {
         let part = part.map_err(|_| "broke off")?;
         if body.len() + part.len() > LONGEST_BODY_BYTES {
             return Err("is longer than 16 MiB");
         }
+        if body.len() + part.len() > body.capacity() {
+            let mut wider = Vec::with_capacity((body.len() + part.len()) * 2);
+            wider.extend_from_slice(&body);
+            body.zeroize();
+            body = Zeroizing::new(wider);
+        }
         body.extend_from_slice(&part);
     }
-    Ok(SignedResponse {
+    Ok(RawAnswer {
         status,
-        body: String::from_utf8(body).map_err(|_| "is not UTF-8")?,
+        body,
         request_id,
         date,
+        error_type,
     })
 }
 
 /// Tells whether AWS asks to try again. Source: the error codes that its SDKs retry.
-fn is_transient(answer: &SignedResponse) -> bool {
+fn is_transient(answer: &RawAnswer) -> bool {
     const CODES: [&str; 8] = [
         "Throttling",
         "ThrottlingException",
@@ -251,8 +345,15 @@ fn is_transient(answer: &SignedResponse) -> bool {
         "TooManyRequestsException",
         "SlowDown",
     ];
-    let named = |code: &&str| answer.body.contains(&format!("<Code>{code}</Code>"));
-    let throttled = answer.status == 429 || (answer.status >= 400 && CODES.iter().any(named));
+    let in_xml = |code: &&str| {
+        let element = format!("<Code>{code}</Code>");
+        let mut windows = answer.body.windows(element.len());
+        windows.any(|window| window == element.as_bytes())
+    };
+    let in_json = || answer.json_error_code();
+    let named =
+        || CODES.iter().any(in_xml) || in_json().is_some_and(|code| CODES.contains(&code.as_str()));
+    let throttled = answer.status == 429 || (answer.status >= 400 && named());
     throttled || matches!(answer.status, 500 | 502 | 503 | 504)
 }
 
@@ -267,5 +368,5 @@ fn backoff(attempt: u32) -> Duration {
 }
 
 #[cfg(test)]
-#[path = "signed_form_tests.rs"]
+#[path = "signed_request_tests.rs"]
 mod tests;
