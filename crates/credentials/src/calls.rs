@@ -33,6 +33,9 @@ pub struct CallRecord {
     pub request_id: Option<String>,
     /// AWS's clock at the last attempt.
     pub aws_date: Option<DateTime<Utc>>,
+    /// The child process that asked, if it was not this program itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
     /// From the first byte sent to the last attempt's response headers.
     #[serde(rename = "duration_ms", serialize_with = "as_milliseconds")]
     pub duration: Duration,
@@ -40,6 +43,15 @@ pub struct CallRecord {
 
 fn as_milliseconds<S: serde::Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Marks a request with the child process that asked for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Via {
+    /// The child's name.
+    pub(crate) child: String,
+    /// The operation, as the endpoint understood it.
+    pub(crate) operation: String,
 }
 
 /// Collects call records.
@@ -143,7 +155,11 @@ fn describe(number: u64, request: &HttpRequest) -> CallRecord {
     let target = headers
         .get("x-amz-target")
         .and_then(|target| target.rsplit('.').next());
-    let operation = target.or_else(|| query_action(request.body().bytes()?));
+    let via = request.extension::<Via>();
+    let operation = via
+        .map(|via| via.operation.as_str())
+        .or(target)
+        .or_else(|| query_action(request.body().bytes()?));
     CallRecord {
         number,
         service: service.to_owned(),
@@ -154,6 +170,7 @@ fn describe(number: u64, request: &HttpRequest) -> CallRecord {
         status: None,
         request_id: None,
         aws_date: None,
+        via: via.map(|via| via.child.clone()),
         duration: Duration::ZERO,
     }
 }

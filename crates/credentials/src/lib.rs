@@ -31,6 +31,7 @@ mod scope;
 mod secret;
 mod session;
 mod signed_request;
+mod signing;
 mod slot;
 mod source_error;
 mod sources;
@@ -69,5 +70,8 @@ pub use crate::scope::{OperateGrant, PolicyError, Scope, ScopeRequest, SessionPo
 pub use crate::secret::SecretText;
 pub use crate::session::{Attribution, SessionIdentity, SessionIdentityError};
 pub use crate::signed_request::{SignedRequestError, SignedResponse};
+pub use crate::signing::{
+    AllowedOperations, EndpointLimits, NotARead, RefusedCall, SigningEndpoint, SigningEndpointError,
+};
 pub use crate::source_error::{ErrorClass, SourceError};
 pub use crate::sources::{Sources, SourcesBuilder};

@@ -38,7 +38,7 @@ pub use observation::{
     TaskDefinitionSnapshot, TaskSnapshot, VpcEndpointSnapshot,
 };
 pub use observe::{ObserveError, ObserveOptions, ServiceTarget, observe};
-pub use observe_policy::observe_policy;
+pub use observe_policy::{observe_operations, observe_policy};
 pub use operate::{Attempt, operate, roll_back};
 pub use plan::{
     APPROVAL_MINUTES, Advice, Alternative, Approval, ApprovalError, Approved, AwsvpcNetwork,

@@ -1,6 +1,6 @@
 //! The permissions that an observation runs under: reads, and nothing else.
 
-use ecs_agent_credentials::{PolicyError, SessionPolicy, Statement};
+use ecs_agent_credentials::{AllowedOperations, NotARead, PolicyError, SessionPolicy, Statement};
 
 /// Every read that identifying, observing and verifying a service may make, by IAM service prefix.
 ///
@@ -45,6 +45,14 @@ pub fn observe_policy() -> Result<SessionPolicy, PolicyError> {
     }])
 }
 
+/// The operations that a child process may ask an invocation's signing endpoint for: the same reads.
+///
+/// # Errors
+/// [`NotARead`], if the list above ever holds anything else.
+pub fn observe_operations() -> Result<AllowedOperations, NotARead> {
+    AllowedOperations::reads(READS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,5 +69,22 @@ mod tests {
             );
         }
         assert!(observe_policy().unwrap().to_json().len() < 1_300);
+    }
+
+    #[test]
+    fn a_child_may_ask_for_these_reads_and_for_nothing_else() {
+        let allowed = observe_operations().unwrap();
+        for (service, operation) in [("ecs", "DescribeServices"), ("logs", "FilterLogEvents")] {
+            assert!(allowed.allows(service, operation), "{service}:{operation}");
+        }
+        for (service, operation) in [
+            ("ecs", "UpdateService"),
+            ("ecs", "ExecuteCommand"),
+            ("ecr", "GetAuthorizationToken"),
+            ("secretsmanager", "GetSecretValue"),
+            ("sts", "AssumeRole"),
+        ] {
+            assert!(!allowed.allows(service, operation), "{service}:{operation}");
+        }
     }
 }

@@ -9,5 +9,6 @@ mod process;
 mod profile;
 mod renewal;
 mod signed_form;
+mod signing;
 mod source_rules;
 mod world;
