@@ -3,6 +3,7 @@
 use regex::Regex;
 
 use super::Finding;
+use super::entrypoint;
 use super::network::{opens_egress, service_groups};
 use super::view::{Draft, View, has_any, plain, reasons, short};
 use crate::observation::{
@@ -31,11 +32,11 @@ const FATAL_LINE: &str =
     r"(?i)\b(panic|fatal|traceback|exception|error|unhandled|segfault|aborted|cannot|failed)\b";
 
 /// One task whose essential container ended.
-struct Ending<'a> {
-    task: &'a Cited<TaskSnapshot>,
-    container: &'a ContainerSnapshot,
-    definition: Option<&'a Cited<TaskDefinitionSnapshot>>,
-    lines: Vec<(EvidenceId, &'a LogLine)>,
+pub(super) struct Ending<'a> {
+    pub(super) task: &'a Cited<TaskSnapshot>,
+    pub(super) container: &'a ContainerSnapshot,
+    pub(super) definition: Option<&'a Cited<TaskDefinitionSnapshot>>,
+    pub(super) lines: Vec<(EvidenceId, &'a LogLine)>,
 }
 
 /// All modes in which a process ends by itself; one finding a mode and container.
@@ -59,6 +60,9 @@ pub(crate) fn exits(view: &View<'_>) -> Vec<Finding> {
             continue;
         };
         let specific = out_of_memory(view, &ending)
+            .or_else(|| entrypoint::java_heap(view, &ending))
+            .or_else(|| entrypoint::bad_shebang(view, &ending))
+            .or_else(|| entrypoint::not_executable(view, &ending))
             .or_else(|| wrong_architecture(view, &ending))
             .or_else(|| command_not_found(view, &ending))
             .or_else(|| sidecar(view, &ending))
@@ -157,7 +161,7 @@ fn ending<'a>(view: &View<'a>, task: &'a Cited<TaskSnapshot>) -> Option<Ending<'
     })
 }
 
-fn draft<'a>(
+pub(super) fn draft<'a>(
     view: &View<'a>,
     ending: &Ending<'_>,
     mode: &str,
@@ -428,7 +432,7 @@ fn crash(view: &View<'_>, ending: &Ending<'_>, patterns: &Patterns) -> Option<Fi
     cite_line(draft, fatal).finish()
 }
 
-fn cite_line<'a>(draft: Draft<'a>, line: Option<&(EvidenceId, &LogLine)>) -> Draft<'a> {
+pub(super) fn cite_line<'a>(draft: Draft<'a>, line: Option<&(EvidenceId, &LogLine)>) -> Draft<'a> {
     match line {
         Some((evidence, line)) => draft.cite(*evidence, &[&line.text]),
         None => draft,

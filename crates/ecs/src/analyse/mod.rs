@@ -4,9 +4,13 @@
 //! and say nothing about now; what ECS or a person asked for (a scale-in, a stop) is no failure.
 //! Text that anybody may write, such as log lines, is matched and quoted, never obeyed.
 
+mod access;
+mod answers;
 mod balancer;
 mod capacity;
 mod deployment;
+mod endpoints;
+mod entrypoint;
 mod exits;
 mod finding;
 mod grounding;
@@ -14,6 +18,7 @@ mod health;
 mod image;
 mod network;
 mod secrets;
+mod stated;
 mod view;
 
 pub(crate) use balancer::{balancer_groups, registered_port};
@@ -29,13 +34,17 @@ use crate::observation::{GapReason, Observation};
 use deployment::listed;
 
 /// All analyses; the order says nothing.
-const ANALYSES: [fn(&View<'_>) -> Vec<Finding>; 14] = [
+const ANALYSES: [fn(&View<'_>) -> Vec<Finding>; 18] = [
     image::reference,
     image::permission,
     secrets::secrets,
     secrets::log_group,
     network::egress,
     network::addresses,
+    endpoints::endpoints,
+    stated::stated,
+    access::access,
+    answers::answers,
     exits::exits,
     health::container_checks,
     balancer::checks,
@@ -90,10 +99,15 @@ fn settle_roles(findings: &mut [Finding]) {
         | "elb-hc-timeout-sg-ingress"
         | "elb-hc-timeout-slow-app"
         | "elb-hc-app-bound-to-localhost"
-        | "elb-hc-grace-period-short" => 1,
+        | "elb-hc-grace-period-short"
+        | "elb-hc-dependency-503" => 1,
         "app-dependency-unreachable" => 2,
+        "app-crash-exit-nonzero" => 3,
         _ => 0,
     };
+    let refused_root = findings
+        .iter()
+        .any(|finding| finding.mode == "task-role-permission-missing-app");
     let network_root = findings.iter().any(|finding| {
         finding.role == Role::Root
             && matches!(
@@ -102,6 +116,8 @@ fn settle_roles(findings: &mut [Finding]) {
                     | "route-blackhole-nat-deleted"
                     | "private-subnet-no-nat-or-endpoint"
                     | "fargate-public-subnet-no-public-ip"
+                    | "vpce-sg-ingress-blocked"
+                    | "nacl-blocks-traffic"
             )
     });
     let crash_root = findings.iter().any(|finding| {
@@ -110,10 +126,14 @@ fn settle_roles(findings: &mut [Finding]) {
                 finding.mode.as_str(),
                 "app-crash-exit-nonzero"
                     | "required-env-var-missing"
+                    | "exit-126-not-executable"
                     | "exit-127-command-not-found"
+                    | "entrypoint-script-bad-shebang"
+                    | "jvm-heap-misconfigured"
                     | "exec-format-error"
                     | "essential-sidecar-exited"
                     | "oom-kill-137"
+                    | "elb-hc-protocol-mismatch"
             )
     });
     let other_root = findings
@@ -124,6 +144,7 @@ fn settle_roles(findings: &mut [Finding]) {
         let consequence = match rank(&finding.mode) {
             1 => crash_root && finding.confidence < Confidence::High,
             2 => network_root,
+            3 => refused_root,
             _ => false,
         };
         if consequence {

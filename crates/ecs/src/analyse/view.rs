@@ -109,6 +109,11 @@ impl<'a> View<'a> {
             || task.created_at >= primary.created_at
     }
 
+    /// Whether something of that time is not history.
+    pub(crate) fn is_recent(&self, at: DateTime<Utc>) -> bool {
+        self.settled_at.is_none_or(|settled| at > settled)
+    }
+
     /// Events that are not history, newest first.
     pub(crate) fn events(&self) -> impl Iterator<Item = &'a ServiceEvent> {
         let since = self
