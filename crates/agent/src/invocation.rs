@@ -31,6 +31,10 @@ pub struct InvocationResult {
     pub files: BTreeMap<String, String>,
     /// AWS calls made.
     pub calls: usize,
+    /// How often their requests were sent, retries included, whether or not an answer came.
+    pub attempts: usize,
+    /// AWS's ids of the calls' last answers. A call that was never answered has none.
+    pub request_ids: Vec<String>,
     /// Whether the credential context was wiped. Never false.
     pub context_cleared: bool,
 }
@@ -141,13 +145,20 @@ async fn run_on_cell(
         .close(ran.as_ref().ok().map(|(_, log)| log), &context)
         .await?;
     let (stop, log) = ran?;
+    let calls = context.calls();
+    let attempts = calls.iter().map(|call| call.attempts as usize).sum();
     Ok(InvocationResult {
         thread,
         invocation,
         status: status(stop, &log),
         values: log.state().values().clone(),
         files: log.files(),
-        calls: context.calls().len(),
+        calls: calls.len(),
+        attempts,
+        request_ids: calls
+            .into_iter()
+            .filter_map(|call| call.request_id)
+            .collect(),
         context_cleared: context.is_cleared(),
     })
 }

@@ -9,6 +9,7 @@ use ecs_agent_mcp::McpError;
 use ecs_agent_server::ServeError;
 use ecs_agent_store::{LeaseError, OpenError, StoreError};
 
+use crate::commands::InterleavingError;
 use crate::config::ConfigurationError;
 use crate::environment::EnvironmentCredentialsError;
 use crate::exit::Exit;
@@ -114,6 +115,9 @@ pub(crate) enum CliError {
     /// An invocation ended without a result.
     #[error("the invocation ended without a result")]
     Invocation(#[from] InvocationError),
+    /// The demo of the old flaw.
+    #[error("the demo's two users could not be played")]
+    Interleaving(#[from] InterleavingError),
     /// No thread is meant.
     #[error("no thread matches `{given}`")]
     NoSuchThread {
@@ -191,6 +195,7 @@ impl CliError {
             | Self::Serve(_)
             | Self::Mcp(_)
             | Self::Invocation(_)
+            | Self::Interleaving(_)
             | Self::Prompt(_) => Exit::Internal,
         }
     }
@@ -235,6 +240,7 @@ impl CliError {
             | Self::Serve(_)
             | Self::Mcp(_)
             | Self::Invocation(_)
+            | Self::Interleaving(_)
             | Self::NothingAsked { .. }
             | Self::NoSuchOption { .. }
             | Self::Prompt(_) => return None,

@@ -17,6 +17,6 @@ mod world;
 pub use oracle::HealthReport;
 pub use scenario::{Scenario, ScenarioError, Target, Truth};
 pub use server::{
-    ClockMode, LabAccount, LabConfig, LabError, LabHandle, LabKeys, LabServer, RequestOutcome,
-    RequestRecord, WireFault, WireFaultKind,
+    ClockMode, LabAccount, LabConfig, LabError, LabHandle, LabKeys, LabServer, LabSession,
+    RequestOutcome, RequestRecord, WireFault, WireFaultKind,
 };

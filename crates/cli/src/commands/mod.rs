@@ -11,6 +11,8 @@ mod resume;
 mod serve;
 mod threads;
 
+pub(crate) use isolation::InterleavingError;
+
 use clap::CommandFactory;
 use ecs_agent_core::Mode;
 

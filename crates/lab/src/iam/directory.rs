@@ -209,6 +209,14 @@ impl Directory {
         })
     }
 
+    /// Lists the temporary credentials that were issued, in no order: key id, secret, token, whose.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = (&str, &str, &str, &Identity)> {
+        self.keys.iter().filter_map(|(id, key)| {
+            let token = key.token.as_deref()?;
+            Some((id.as_str(), key.secret.as_str(), token, &key.identity))
+        })
+    }
+
     /// Ends temporary credentials now; with `None` all of them. Returns how many ended.
     pub(crate) fn expire(&mut self, access_key_id: Option<&str>, now: DateTime<Utc>) -> usize {
         let sessions = self.keys.iter_mut().filter(|(id, key)| {

@@ -71,6 +71,31 @@ impl std::fmt::Debug for LabKeys {
     }
 }
 
+/// Temporary credentials that the lab's STS issued, for a test that looks for what is left of them.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LabSession {
+    /// The access key id.
+    pub access_key_id: String,
+    /// The secret access key.
+    pub secret_access_key: String,
+    /// The session token.
+    pub session_token: String,
+    /// The role session's name.
+    pub session_name: String,
+    /// The account of the role.
+    pub account_id: String,
+}
+
+impl std::fmt::Debug for LabSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LabSession")
+            .field("access_key_id", &self.access_key_id)
+            .field("session_name", &self.session_name)
+            .finish_non_exhaustive()
+    }
+}
+
 /// One lab. The locks are held for one request's work and never across an await.
 pub(super) struct Lab {
     name: String,
@@ -197,6 +222,21 @@ impl Lab {
 
     pub(super) fn expire_credentials(&self, access_key_id: Option<&str>) -> usize {
         self.directory().expire(access_key_id, Utc::now())
+    }
+
+    pub(super) fn sessions(&self) -> Vec<LabSession> {
+        let directory = self.directory();
+        let sessions = directory.sessions().map(|(id, secret, token, whose)| {
+            let session = whose.session.as_ref();
+            LabSession {
+                access_key_id: id.to_owned(),
+                secret_access_key: secret.to_owned(),
+                session_token: token.to_owned(),
+                session_name: session.map(|s| s.name.clone()).unwrap_or_default(),
+                account_id: whose.account.clone(),
+            }
+        });
+        sessions.collect()
     }
 
     pub(super) fn record(&self, record: RequestRecord) {

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::clock::ClockMode;
 pub use self::faults::{WireFault, WireFaultKind};
 pub use self::journal::{RequestOutcome, RequestRecord};
-pub use self::lab::{LabAccount, LabKeys};
+pub use self::lab::{LabAccount, LabKeys, LabSession};
 
 use self::lab::Lab;
 use crate::oracle::HealthReport;
@@ -165,6 +165,12 @@ impl LabHandle {
     #[must_use]
     pub fn accounts(&self) -> &[LabAccount] {
         self.lab.accounts()
+    }
+
+    /// The temporary credentials that were issued so far, in no order.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<LabSession> {
+        self.lab.sessions()
     }
 
     /// What is really wrong in the scenario; for whoever judges a diagnosis, not for who makes it.

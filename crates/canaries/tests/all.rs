@@ -1,0 +1,9 @@
+//! The scanner against everything that it must find, and against noise.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails, and says where"
+)]
+
+mod suite;

@@ -1,0 +1,4 @@
+mod files;
+mod forms;
+mod noise;
+mod processes;
