@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,9 @@ pub use self::lab::{LabAccount, LabKeys, LabSession};
 use self::lab::Lab;
 use crate::oracle::HealthReport;
 use crate::scenario::{Scenario, ScenarioError, Truth};
+
+/// Connections that wait to be accepted; Linux allows 4,096 unless told otherwise (`somaxconn`).
+const BACKLOG: u32 = 4096;
 
 /// What to simulate and how.
 #[derive(Debug, Clone)]
@@ -119,7 +122,7 @@ impl LabServer {
             address: listen,
             source,
         };
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let listener = bind(listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
@@ -137,6 +140,18 @@ impl LabServer {
             task: Some(task),
         })
     }
+}
+
+/// Listens with room for every connection of a hundred invocations that begin at once. Where the
+/// kernel's queue is full, it drops connections without a word, and clients see time-outs.
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// A running lab; it stops when this is dropped.

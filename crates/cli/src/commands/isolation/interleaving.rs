@@ -239,7 +239,7 @@ async fn filled(
         place.endpoints.clone(),
     );
     let guard = ClearGuard::new(Arc::clone(&context));
-    let request = ScopeRequest::Observe(observe_policy()?);
+    let request = ScopeRequest::observe(observe_policy()?);
     sources.fill(&context, &place.reference, request).await?;
     Ok((context, guard))
 }
