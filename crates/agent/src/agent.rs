@@ -16,6 +16,7 @@ use crate::log::{LogError, ThreadLog};
 use crate::session::Session;
 use crate::settings::InvocationSettings;
 use crate::tools::Toolbox;
+use crate::trail::AuditTrail;
 
 /// What starts or continues a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +45,9 @@ pub enum AgentError {
     /// Another run has the thread.
     #[error("the thread cannot be run now")]
     Lease(#[from] LeaseError),
+    /// The audit trail ended before the run.
+    #[error("the audit trail ended before the run: it was stopped")]
+    Unrecorded,
     /// Reports or the audit record could not be written.
     #[error("the thread's books could not be written")]
     Books(#[from] StoreError),
@@ -99,11 +103,19 @@ pub struct WantsSettings {
 }
 
 /// The agent's builder, complete.
-#[derive(Debug)]
 pub struct Ready {
     context: Arc<CredentialContext>,
     sources: Sources,
     settings: InvocationSettings,
+    trail: Option<Arc<AuditTrail>>,
+}
+
+impl std::fmt::Debug for Ready {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ready")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
 }
 
 impl EcsDeepAgent {
@@ -127,8 +139,13 @@ impl EcsDeepAgent {
         cancel: &CancellationToken,
     ) -> Result<(Stop, ThreadLog), AgentError> {
         let session = &self.session;
-        let mut log =
-            ThreadLog::open(&session.settings, session.thread, agents(&self.toolbox)).await?;
+        let mut log = ThreadLog::open(
+            session.trail.clone(),
+            &session.settings,
+            session.thread,
+            agents(&self.toolbox),
+        )
+        .await?;
         let stop = match begin(&mut log, session, input).await? {
             Some(stop) => stop,
             None => drive(&mut log, session, &self.toolbox, cancel).await?,
@@ -157,18 +174,30 @@ impl WantsSettings {
             context: self.context,
             sources: self.sources,
             settings,
+            trail: None,
         }
     }
 }
 
 impl Ready {
+    /// Writes into a trail that was begun already.
+    pub(crate) fn trail(mut self, trail: Arc<AuditTrail>) -> Self {
+        self.trail = Some(trail);
+        self
+    }
+
     /// The agent of that thread.
     ///
     /// # Errors
     /// [`AgentError::Catalogue`], if the built-in knowledge is broken.
     pub fn build(self, thread: ThreadId) -> Result<EcsDeepAgent, AgentError> {
+        let trail = self.trail.unwrap_or_else(|| {
+            let person = self.sources.person().map(str::to_owned);
+            AuditTrail::new(self.settings.clone(), thread, self.context.clone(), person)
+        });
         Ok(EcsDeepAgent {
             session: Session {
+                trail,
                 context: self.context,
                 sources: self.sources,
                 settings: self.settings,

@@ -1,16 +1,18 @@
 //! What an invocation writes beside the event log: its lease, its audit records, its reports.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ecs_agent_credentials::{CredentialContext, InvocationId};
 use ecs_agent_runtime::{RunId, ThreadId};
-use ecs_agent_store::{AuditEntry, RunLease, RunOwner, StoreError, TenantScope};
-use serde_json::{Value, json};
+use ecs_agent_store::{AuditChain, AuditEntry, RunLease, RunOwner, StoreError, TenantScope};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::agent::AgentError;
 use crate::log::ThreadLog;
 use crate::settings::InvocationSettings;
+use crate::trail::AuditTrail;
 
 /// How much longer than its working time an invocation holds its thread, for the clean-up.
 const GRACE: Duration = Duration::from_secs(60);
@@ -20,7 +22,7 @@ pub(crate) struct Books {
     settings: InvocationSettings,
     tenant: TenantScope,
     thread: ThreadId,
-    invocation: InvocationId,
+    trail: Arc<AuditTrail>,
     lease: RunLease,
 }
 
@@ -29,7 +31,7 @@ impl Books {
     pub(crate) async fn open(
         settings: &InvocationSettings,
         thread: ThreadId,
-        invocation: InvocationId,
+        trail: Arc<AuditTrail>,
     ) -> Result<Self, AgentError> {
         let tenant = TenantScope::local();
         let owner = RunOwner::this_process(RunId::new(Uuid::now_v7()));
@@ -39,32 +41,28 @@ impl Books {
             .store
             .acquire_run(&tenant, thread, &owner, now, lasts)
             .await?;
-        let books = Self {
-            settings: settings.clone(),
-            tenant,
-            thread,
-            invocation,
-            lease,
-        };
-        books
-            .audit(
+        trail
+            .record(
                 "invocation_started",
                 json!({"reference": settings.reference.to_string()}),
             )
             .await?;
-        Ok(books)
+        Ok(Self {
+            settings: settings.clone(),
+            tenant,
+            thread,
+            trail,
+            lease,
+        })
     }
 
-    /// Records every AWS call, keeps the reports, closes the record, gives the thread back.
+    /// Keeps the reports, closes the record, gives the thread back. Returns the audit chain's head,
+    /// to be kept somewhere else.
     pub(crate) async fn close(
         self,
         log: Option<&ThreadLog>,
         context: &CredentialContext,
-    ) -> Result<(), StoreError> {
-        let calls = context.calls();
-        for call in &calls {
-            self.audit("aws_call", json!(call)).await?;
-        }
+    ) -> Result<AuditChain, StoreError> {
         for (path, text) in log.map(ThreadLog::files).unwrap_or_default() {
             let kind = path.trim_start_matches('/');
             let now = self.settings.timer.now();
@@ -73,15 +71,17 @@ impl Books {
                 .save_report(&self.tenant, self.thread, kind, &text, now)
                 .await?;
         }
-        self.audit(
-            "invocation_ended",
-            json!({"calls": calls.len(), "context_cleared": context.is_cleared()}),
-        )
-        .await?;
+        let content = json!({
+            "calls": context.calls().len(),
+            "context_cleared": context.is_cleared(),
+        });
+        self.trail.record("invocation_ended", content).await?;
+        let head = self.settings.store.audit_head(&self.tenant).await?;
         self.settings
             .store
             .release_run(&self.tenant, self.lease)
-            .await
+            .await?;
+        Ok(head)
     }
 
     /// Closes the record of an invocation whose cell ended before it could, and gives the thread
@@ -98,35 +98,13 @@ impl Books {
             .store
             .take_over_run(&tenant, thread, &owner, now, GRACE)
             .await?;
-        let books = Self {
-            settings: settings.clone(),
-            tenant,
-            thread,
-            invocation,
-            lease,
-        };
-        books.audit("invocation_crashed", json!({})).await?;
-        Ok(books
-            .settings
-            .store
-            .release_run(&books.tenant, books.lease)
-            .await?)
-    }
-
-    async fn audit(&self, kind: &str, mut content: Value) -> Result<(), StoreError> {
-        if let Some(object) = content.as_object_mut() {
-            object.insert("invocation".to_owned(), json!(self.invocation.to_string()));
-        }
         let entry = AuditEntry {
-            thread: Some(self.thread),
-            at: self.settings.timer.now(),
-            kind: kind.to_owned(),
-            content,
+            thread: Some(thread),
+            at: settings.timer.now(),
+            kind: "invocation_crashed".to_owned(),
+            content: json!({"invocation": invocation.to_string()}),
         };
-        self.settings
-            .store
-            .audit_append(&self.tenant, &entry)
-            .await
-            .map(|_record| ())
+        settings.store.audit_append(&tenant, &entry).await?;
+        Ok(settings.store.release_run(&tenant, lease).await?)
     }
 }

@@ -121,7 +121,7 @@ pub(crate) async fn drive(
             biased;
             Some((key, event)) = writes.next(), if !writes.is_empty() => {
                 busy.remove(&key);
-                log.append(event).await?;
+                log.append_write_outcome(event).await?;
             }
             () = cancel.cancelled(), if !stopping => {
                 stopping = true;

@@ -6,6 +6,7 @@ use ecs_agent_credentials::{
     Cell, CellError, ClearGuard, CredentialContext, InvocationId, Sources,
 };
 use ecs_agent_runtime::{Budget, InterruptId, RunOutcome, ThreadId};
+use ecs_agent_store::AuditChain;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -15,6 +16,7 @@ use crate::books::Books;
 use crate::driver::Stop;
 use crate::log::ThreadLog;
 use crate::settings::InvocationSettings;
+use crate::trail::AuditTrail;
 
 /// What an invocation left behind.
 #[derive(Debug)]
@@ -37,6 +39,9 @@ pub struct InvocationResult {
     pub request_ids: Vec<String>,
     /// Whether the credential context was wiped. Never false.
     pub context_cleared: bool,
+    /// How long the audit chain was at the end, and the hash of its last record. Kept somewhere
+    /// else, it shows later whether the chain was cut or written anew.
+    pub audit: AuditChain,
 }
 
 /// How an invocation ended.
@@ -134,14 +139,17 @@ async fn run_on_cell(
         settings.endpoints.clone(),
     );
     let guard = ClearGuard::new(context.clone());
-    let books = Books::open(&settings, thread, invocation).await?;
+    let person = sources.person().map(str::to_owned);
+    let trail = AuditTrail::new(settings.clone(), thread, context.clone(), person);
+    let books = Books::open(&settings, thread, trail.clone()).await?;
     let agent = EcsDeepAgent::builder()
         .credential_context(context.clone(), sources)
         .settings(settings)
+        .trail(trail.clone())
         .build(thread)?;
-    let ran = agent.run(input, &cancel).await;
+    let ran = run_on_record(&agent, input, &cancel, &trail).await;
     drop(guard);
-    books
+    let audit = books
         .close(ran.as_ref().ok().map(|(_, log)| log), &context)
         .await?;
     let (stop, log) = ran?;
@@ -160,7 +168,33 @@ async fn run_on_cell(
             .filter_map(|call| call.request_id)
             .collect(),
         context_cleared: context.is_cleared(),
+        audit,
     })
+}
+
+/// Runs the agent while the trail is written beside it. A trail that cannot be written ends the
+/// run: nothing is done that nobody can account for.
+async fn run_on_record(
+    agent: &EcsDeepAgent,
+    input: Input,
+    cancel: &CancellationToken,
+    trail: &AuditTrail,
+) -> Result<(Stop, ThreadLog), AgentError> {
+    let stop = CancellationToken::new();
+    let mut follow = std::pin::pin!(trail.follow(&stop));
+    tokio::select! {
+        ran = agent.run(input, cancel) => {
+            // What is being written is written to its end.
+            stop.cancel();
+            follow.await?;
+            ran
+        }
+        failed = &mut follow => {
+            failed?;
+            // INVARIANT: it follows until it is stopped, and nobody stopped it.
+            Err(AgentError::Unrecorded)
+        }
+    }
 }
 
 fn status(stop: Stop, log: &ThreadLog) -> InvocationStatus {

@@ -20,6 +20,7 @@ mod session;
 mod settings;
 mod timer;
 mod tools;
+mod trail;
 
 pub use agent::{AgentError, EcsDeepAgent, Input, Ready, WantsContext, WantsSettings};
 pub use definition::agent_definition;

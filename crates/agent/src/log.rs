@@ -1,18 +1,20 @@
 //! One thread's event log, open for appending: the store's rows and the state they add up to.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ecs_agent_runtime::{
     AgentSpec, ApplyError, Event, EventBody, FramePath, Thread, ThreadId, ThreadState, ToolCallId,
 };
-use ecs_agent_store::{AppendError, Approval, AuditEntry, Seq, StoreError, TenantScope};
-
+use ecs_agent_store::{AppendError, Approval, Seq, StoreError, TenantScope};
 use serde_json::{Value, json};
 
 use crate::progress::Progress;
+use crate::session::values;
 use crate::settings::{InvocationSettings, LogMoment};
 use crate::tools::Intent;
+use crate::trail::AuditTrail;
 
 /// Why the log could not be read or extended. Nothing that was logged is lost.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +33,7 @@ pub enum LogError {
 /// A thread with its log.
 pub(crate) struct ThreadLog {
     settings: InvocationSettings,
+    trail: Arc<AuditTrail>,
     tenant: TenantScope,
     id: ThreadId,
     thread: Thread,
@@ -40,6 +43,7 @@ pub(crate) struct ThreadLog {
 impl ThreadLog {
     /// Folds the stored events.
     pub(crate) async fn open(
+        trail: Arc<AuditTrail>,
         settings: &InvocationSettings,
         id: ThreadId,
         agents: AgentSpec,
@@ -53,6 +57,7 @@ impl ThreadLog {
         }
         Ok(Self {
             settings: settings.clone(),
+            trail,
             tenant,
             id,
             thread,
@@ -76,8 +81,16 @@ impl ThreadLog {
             by,
         } = &event.body
         {
-            let content = json!({"interrupt": interrupt_id, "answer": answer, "by": by});
-            self.audit("person_answered", content).await?;
+            let asked = self.state().interrupts().get(interrupt_id);
+            let plan = asked.and_then(|open| open.payload.get("plan_hash"));
+            let content = json!({
+                "interrupt": interrupt_id, "answer": answer, "by": by, "plan": plan,
+            });
+            self.trail.record("person_answered", content).await?;
+        }
+        if let EventBody::ToolReturned { .. } = &event.body {
+            // What a result rests on is recorded before anything rests on the result.
+            self.trail.flush().await?;
         }
         self.tell(LogMoment::AboutToAppend(self.seq.next().get()));
         self.seq = self
@@ -99,7 +112,8 @@ impl ThreadLog {
         match intent {
             Intent::Reads => {}
             Intent::Writes => {
-                self.audit("write_intended", json!({ "call": call_id }))
+                self.trail
+                    .record("write_intended", json!({ "call": call_id }))
                     .await?;
             }
             Intent::BeginsPlan {
@@ -107,7 +121,7 @@ impl ThreadLog {
                 approval,
             } => {
                 let content = json!({"call": call_id, "plan": plan_hash, "approval": approval});
-                self.audit("plan_begun", content).await?;
+                self.trail.record("plan_begun", content).await?;
             }
         }
         let body = EventBody::ToolStarted {
@@ -136,19 +150,22 @@ impl ThreadLog {
         self.accept(&event)
     }
 
-    /// Adds a record to the audit chain, before what it tells of happens.
-    async fn audit(&self, kind: &str, content: Value) -> Result<(), LogError> {
-        let entry = AuditEntry {
-            thread: Some(self.id),
-            at: self.settings.timer.now(),
-            kind: kind.to_owned(),
-            content,
-        };
-        self.settings
-            .store
-            .audit_append(&self.tenant, &entry)
-            .await?;
-        Ok(())
+    /// Logs how a change to AWS ended, behind the record of every call that it made.
+    pub(crate) async fn append_write_outcome(&mut self, body: EventBody) -> Result<(), LogError> {
+        if let EventBody::ToolReturned {
+            call_id, outcome, ..
+        } = &body
+        {
+            let steps: Vec<Value> = [values::EXECUTION, values::ROLLBACK]
+                .iter()
+                .filter_map(|key| outcome.values.get(*key)?.as_array())
+                .flatten()
+                .map(|step| json!({"step": step.get("step"), "status": step.get("status")}))
+                .collect();
+            let content = json!({"call": call_id, "status": outcome.status, "steps": steps});
+            self.trail.record("write_ended", content).await?;
+        }
+        self.append(body).await
     }
 
     /// Working time that is left.

@@ -11,13 +11,14 @@ use ecs_agent_credentials::{
     PolicyError, ScopeRequest, ServiceContext, SourceError, Sources,
 };
 use ecs_agent_ecs::{
-    AwsClients, AwsError, Catalogue, ClientsError, ObserveError, ServiceTarget, observe_policy,
-    report,
+    AwsClients, AwsError, Catalogue, ClientsError, GrantError, ObserveError, ServiceTarget,
+    observe_policy, report,
 };
 use ecs_agent_runtime::{ThreadId, ToolOutcome};
 use serde_json::{Value, json};
 
 use crate::settings::InvocationSettings;
+use crate::trail::AuditTrail;
 
 /// Keys of the thread's typed state.
 pub(crate) mod values {
@@ -63,6 +64,9 @@ pub(crate) enum SessionError {
     /// The service could not be read.
     #[error(transparent)]
     Observe(#[from] ObserveError),
+    /// There is no leave to carry out that step.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
     /// A session policy cannot be written.
     #[error("the permissions do not fit one session")]
     Policy(#[from] PolicyError),
@@ -91,6 +95,7 @@ pub(crate) struct Session {
     pub(crate) settings: InvocationSettings,
     pub(crate) thread: ThreadId,
     pub(crate) catalogue: Catalogue,
+    pub(crate) trail: Arc<AuditTrail>,
 }
 
 impl Session {

@@ -7,5 +7,9 @@
     clippy::wildcard_enum_match_arm,
     reason = "a test that cannot go on fails, and says where"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test may be told which scenario to look at"
+)]
 
 mod suite;

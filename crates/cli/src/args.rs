@@ -48,6 +48,9 @@ pub(crate) enum Command {
     Resume(ResumeArguments),
     /// Show a thread's report.
     Report(ThreadArgument),
+    /// Check and read the record of what was done: a chain that shows every change to it.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Show or check the configuration as the program sees it.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -173,6 +176,36 @@ pub(crate) struct ThreadArgument {
     /// The thread's id, as `threads` shows it, or enough of its end to be the only one; `last` is
     /// the newest.
     pub(crate) thread: String,
+}
+
+/// `audit`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Check that no record was changed, removed, put in or moved.
+    Verify {
+        /// The head that an earlier run printed, kept somewhere else: shows that the chain was not cut
+        /// or written anew since.
+        #[arg(long, value_name = "HASH", value_parser = head)]
+        head: Option<String>,
+    },
+    /// List records, one a line, oldest first.
+    List {
+        /// Only those of this thread.
+        #[arg(long, value_name = "THREAD")]
+        thread: Option<String>,
+        /// How many of the newest to list.
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        last: u32,
+    },
+    /// Show records whole, as JSON, oldest first.
+    Show {
+        /// Only those of this thread.
+        #[arg(long, value_name = "THREAD")]
+        thread: Option<String>,
+        /// How many of the newest to show.
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        last: u32,
+    },
 }
 
 /// `config`.
@@ -316,6 +349,14 @@ impl SettingFlags {
             retries: None,
             services: Vec::new(),
         }
+    }
+}
+
+fn head(text: &str) -> Result<String, String> {
+    let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match is_hash {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err("expected the 64 hexadecimal digits that a run printed".to_owned()),
     }
 }
 

@@ -30,6 +30,10 @@ pub(crate) struct Environment {
 
 impl Environment {
     /// Reads the environment of this process.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the program reads its environment"
+    )]
     pub(crate) fn of_this_process() -> Self {
         Self::from_variables(std::env::vars_os().filter_map(|(name, value)| {
             // A name or value that is not text can be none of ours.
@@ -85,6 +89,10 @@ pub(crate) enum EnvironmentCredentialsError {
 /// # Security
 /// The process's own environment block keeps them until it ends; that is why it is made
 /// unreadable to others at the start, and why nothing but this function looks.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the person asked for the keys in the environment"
+)]
 pub(crate) fn static_credentials() -> Result<StaticCredentials, EnvironmentCredentialsError> {
     let required =
         |name| std::env::var(name).map_err(|_| EnvironmentCredentialsError::Missing(name));

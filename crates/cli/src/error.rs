@@ -7,7 +7,7 @@ use ecs_agent_core::{AgentError, InvocationError};
 use ecs_agent_lab::{LabError, ScenarioError};
 use ecs_agent_mcp::McpError;
 use ecs_agent_server::ServeError;
-use ecs_agent_store::{LeaseError, OpenError, StoreError};
+use ecs_agent_store::{AuditError, LeaseError, OpenError, StoreError};
 
 use crate::commands::InterleavingError;
 use crate::config::ConfigurationError;
@@ -68,6 +68,9 @@ pub(crate) enum CliError {
     /// The threads.
     #[error("failed to read or write the threads")]
     Store(#[from] StoreError),
+    /// The audit chain.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// The scenario.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
@@ -186,11 +189,13 @@ impl CliError {
                 ..
             }))) => Exit::Usage,
             Self::NoSuchThread { .. } | Self::NoReport { .. } => Exit::NotFound,
+            Self::Audit(problem) if problem.is_tampering() => Exit::Tampered,
             Self::Runtime(_)
             | Self::Unprotected(_)
             | Self::LabCredentials(_)
             | Self::LabIdentity(_)
             | Self::Store(_)
+            | Self::Audit(_)
             | Self::Lab(_)
             | Self::Serve(_)
             | Self::Mcp(_)
@@ -220,6 +225,9 @@ impl CliError {
             Self::NoReport { thread } => {
                 return Some(format!("`ecs-deep-agent resume {thread}` continues it"));
             }
+            Self::Audit(problem) if problem.is_tampering() => {
+                "keep a copy of the data directory as it is, and ask who can write to it"
+            }
             Self::EnvironmentCredentials(EnvironmentCredentialsError::Missing(_)) => {
                 "export the keys, or pass `--profile NAME`"
             }
@@ -234,6 +242,7 @@ impl CliError {
             | Self::EmptyFolder { .. }
             | Self::NoScenario { .. }
             | Self::EvalFile { .. }
+            | Self::Audit(_)
             | Self::EmptyLab
             | Self::NoLabClock
             | Self::Lab(_)

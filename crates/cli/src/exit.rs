@@ -27,13 +27,15 @@ pub(crate) enum Exit {
     NotFound,
     /// The isolation demo saw a request under another invocation's key, or a context left over.
     NotIsolated,
+    /// The audit chain was changed, cut or written anew.
+    Tampered,
     /// Cancelled by Ctrl-C.
     Cancelled,
 }
 
 impl Exit {
     /// Every code, in the order of the table that people read.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Success,
         Self::Internal,
         Self::Usage,
@@ -45,6 +47,7 @@ impl Exit {
         Self::Budget,
         Self::NotFound,
         Self::NotIsolated,
+        Self::Tampered,
         Self::Cancelled,
     ];
 
@@ -62,6 +65,7 @@ impl Exit {
             Self::Budget => 8,
             Self::NotFound => 9,
             Self::NotIsolated => 10,
+            Self::Tampered => 11,
             // 128 + SIGINT, as shells report it.
             Self::Cancelled => 130,
         }
@@ -81,6 +85,7 @@ impl Exit {
             Self::Budget => "a budget was spent (steps, tokens, time, prompts)",
             Self::NotFound => "nothing matches: no such service, thread or report",
             Self::NotIsolated => "`demo isolation` saw a crossing or a context left over",
+            Self::Tampered => "`audit verify` found a record changed, removed or put in",
             Self::Cancelled => "cancelled with Ctrl-C",
         }
     }

@@ -6,11 +6,17 @@ use std::time::{Duration, Instant};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
+use crate::events::{ContextEvent, ContextEvents, Events};
+use crate::resource;
+use crate::scope::Scope;
 use crate::sync::{Mutex, lock};
 
 /// Calls kept; an invocation that makes more keeps its latest.
 const CALLS_KEPT: usize = 20_000;
+/// Keys whose scope is remembered; an invocation mints a handful.
+const KEYS_KEPT: usize = 64;
 
 /// One AWS call of an invocation, with all its attempts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,8 +31,19 @@ pub struct CallRecord {
     pub region: String,
     /// The last four characters of the access key id that signed it.
     pub access_key_id_last4: String,
+    /// What it was about, as the request names it: an ARN, a name, an id.
+    pub resource: Option<String>,
+    /// What the credentials that signed it were narrowed to; none while credentials are resolved.
+    pub scope: Option<Scope>,
+    /// The name of the context that signed it, if the invocation has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
     /// How often the request was sent.
     pub attempts: u32,
+    /// How the last attempt ended.
+    pub outcome: CallOutcome,
+    /// AWS's error code of the last attempt, if it was refused or failed.
+    pub error_code: Option<String>,
     /// The HTTP status of the last attempt; none if no response came.
     pub status: Option<u16>,
     /// AWS's id of the last attempt, for its support and for CloudTrail.
@@ -39,6 +56,20 @@ pub struct CallRecord {
     /// From the first byte sent to the last attempt's response headers.
     #[serde(rename = "duration_ms", serialize_with = "as_milliseconds")]
     pub duration: Duration,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallOutcome {
+    /// It is on its way.
+    Pending,
+    /// AWS did what was asked.
+    Succeeded,
+    /// AWS refused or failed.
+    Failed,
+    /// No answer came, or nobody waited for it: AWS may have done what was asked.
+    Unanswered,
 }
 
 fn as_milliseconds<S: serde::Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
@@ -56,14 +87,22 @@ pub(crate) struct Via {
 
 /// Collects call records.
 #[derive(Debug, Default)]
-pub(crate) struct CallLog(Mutex<Log>);
+pub(crate) struct CallLog {
+    log: Mutex<Log>,
+    events: Events,
+}
 
 #[derive(Debug, Default)]
 struct Log {
     records: VecDeque<Entry>,
     count: u64,
     aws_now: Option<DateTime<Utc>>,
+    /// Which scope keys were narrowed to, newest last, by a digest of their id.
+    scopes: VecDeque<(KeyDigest, Option<Scope>)>,
 }
+
+/// SHA-256 of an access key id: enough to recognise it, and no key id is kept.
+type KeyDigest = [u8; 32];
 
 #[derive(Debug)]
 struct Entry {
@@ -86,7 +125,7 @@ impl CallLog {
             .headers()
             .get("amz-sdk-invocation-id")
             .map(str::to_owned);
-        let mut log = lock(&self.0);
+        let mut log = lock(&self.log);
         let earlier = log
             .records
             .iter_mut()
@@ -94,6 +133,7 @@ impl CallLog {
             .find(|entry| sdk_invocation.is_some() && entry.sdk_invocation == sdk_invocation);
         if let Some(entry) = earlier {
             entry.record.attempts += 1;
+            entry.record.outcome = CallOutcome::Pending;
             return Attempt {
                 number: entry.record.number,
             };
@@ -103,8 +143,10 @@ impl CallLog {
         if log.records.len() == CALLS_KEPT {
             log.records.pop_front();
         }
+        let mut record = describe(number, request);
+        record.scope = key_id(request).and_then(|key_id| log.scope_of(key_id));
         log.records.push_back(Entry {
-            record: describe(number, request),
+            record,
             sdk_invocation,
             started: Instant::now(),
         });
@@ -112,8 +154,13 @@ impl CallLog {
     }
 
     /// Notes what came back, or that nothing did.
-    pub(crate) fn answered(&self, attempt: &Attempt, response: Option<&HttpResponse>) {
-        let mut log = lock(&self.0);
+    pub(crate) fn answered(
+        &self,
+        attempt: &Attempt,
+        response: Option<&HttpResponse>,
+        error_code: Option<String>,
+    ) {
+        let mut log = lock(&self.log);
         let date = response.and_then(|response| aws_date(response.headers().get("date")?));
         if date.is_some() {
             log.aws_now = date;
@@ -127,11 +174,50 @@ impl CallLog {
         entry.record.status = response.map(|response| response.status().as_u16());
         entry.record.request_id = response.and_then(request_id);
         entry.record.aws_date = date;
+        entry.record.error_code = error_code;
+        entry.record.outcome = match response {
+            Some(response) if response.status().is_success() => CallOutcome::Succeeded,
+            Some(_) => CallOutcome::Failed,
+            None => CallOutcome::Unanswered,
+        };
+        let record = entry.record.clone();
+        drop(log);
+        self.events.add(ContextEvent::Called(record));
+    }
+
+    /// Notes that a request is about to be signed with this key, and for what.
+    pub(crate) fn signs(&self, key_id: &str, scope: Option<Scope>) {
+        let digest = digest(key_id);
+        let mut log = lock(&self.log);
+        let known = log.scopes.iter_mut().find(|(key, _)| *key == digest);
+        if let Some((_, known)) = known {
+            *known = scope;
+            return;
+        }
+        if log.scopes.len() == KEYS_KEPT {
+            log.scopes.pop_front();
+        }
+        log.scopes.push_back((digest, scope));
+    }
+
+    /// Notes something else that happened to the context.
+    pub(crate) fn happened(&self, event: ContextEvent) {
+        self.events.add(event);
+    }
+
+    /// Hands out what happened since it was last asked, oldest first, at most so many.
+    pub(crate) fn take_events(&self, most: usize) -> ContextEvents {
+        self.events.take(most)
+    }
+
+    /// Waits until something has happened that was not handed out.
+    pub(crate) async fn event_recorded(&self) {
+        self.events.recorded().await;
     }
 
     /// Lists the calls after the one with this number, oldest first.
     pub(crate) fn after(&self, number: u64) -> Vec<CallRecord> {
-        let log = lock(&self.0);
+        let log = lock(&self.log);
         let later = log
             .records
             .iter()
@@ -141,8 +227,26 @@ impl CallLog {
 
     /// Returns the latest time that AWS told.
     pub(crate) fn aws_now(&self) -> Option<DateTime<Utc>> {
-        lock(&self.0).aws_now
+        lock(&self.log).aws_now
     }
+}
+
+impl Log {
+    fn scope_of(&self, key_id: &str) -> Option<Scope> {
+        let digest = digest(key_id);
+        let mut known = self.scopes.iter().rev();
+        known.find(|(key, _)| *key == digest)?.1.clone()
+    }
+}
+
+fn digest(key_id: &str) -> KeyDigest {
+    Sha256::digest(key_id.as_bytes()).into()
+}
+
+/// The key id that signed a request.
+fn key_id(request: &HttpRequest) -> Option<&str> {
+    let [key_id, ..] = credential_scope(request.headers().get("authorization")?)?;
+    Some(key_id)
 }
 
 /// Reads what a signed request says about itself. SECURITY: of `Authorization`, only the credential
@@ -166,7 +270,12 @@ fn describe(number: u64, request: &HttpRequest) -> CallRecord {
         operation: operation.unwrap_or("unknown").to_owned(),
         region: region.to_owned(),
         access_key_id_last4: last_four.unwrap_or_default().to_owned(),
+        resource: resource::named_by(request),
+        scope: None,
+        context: None,
         attempts: 1,
+        outcome: CallOutcome::Pending,
+        error_code: None,
         status: None,
         request_id: None,
         aws_date: None,

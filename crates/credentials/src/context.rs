@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::arn::Arn;
 use crate::calls::CallRecord;
 use crate::endpoint::Endpoints;
+use crate::events::{ContextEvent, ContextEvents, MintChange, MintRecord};
 use crate::identity::{AccountId, InvocationId, Region};
 use crate::keys::Keys;
 use crate::provider::ContextProvider;
@@ -294,6 +295,9 @@ impl CredentialContext {
     ///
     /// Works after a panic, from any thread, and any number of times.
     pub fn clear(&self) {
+        if !self.is_cleared() {
+            self.wire.calls.happened(ContextEvent::Cleared);
+        }
         self.discard();
         self.wire.close();
     }
@@ -355,6 +359,22 @@ impl CredentialContext {
         self.wire.calls.after(number)
     }
 
+    /// Takes what happened to the context since it was last asked, oldest first, at most so many
+    /// events: credentials minted, each attempt of each call once it is answered, the clearing.
+    ///
+    /// For one taker: what it has taken is gone.
+    pub fn take_events(&self, most: usize) -> ContextEvents {
+        self.wire.calls.take_events(most)
+    }
+
+    /// Waits until there is something to take.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped.
+    pub async fn event_recorded(&self) {
+        self.wire.calls.event_recorded().await;
+    }
+
     /// Returns the latest time that AWS told in a response; none before the first one.
     pub fn aws_now(&self) -> Option<DateTime<Utc>> {
         self.wire.calls.aws_now()
@@ -393,11 +413,16 @@ impl CredentialContext {
         if self.ends_within(TimeDelta::zero()) {
             return Err(ContextError::Expired);
         }
-        let keys = self.slot.read(|filled| filled.keys.for_signing());
-        keys.map_err(|phase| match phase {
+        let keys = self.slot.read(|filled| {
+            let scope = filled.identity.as_ref().map(|own| own.scope.clone());
+            (filled.keys.for_signing(), scope)
+        });
+        let (keys, scope) = keys.map_err(|phase| match phase {
             Phase::Cleared => ContextError::Cleared,
             Phase::Empty | Phase::Filled => ContextError::Empty,
-        })
+        })?;
+        self.wire.calls.signs(keys.access_key_id(), scope);
+        Ok(keys)
     }
 
     pub(crate) fn wire(&self) -> &Arc<Wire> {
@@ -409,7 +434,33 @@ impl CredentialContext {
     }
 
     pub(crate) fn commit_fill(&self, ticket: &Ticket, filled: Filled) -> Result<(), SourceError> {
-        self.slot.commit(ticket, filled).map_err(SourceError::from)
+        // A staging context's keys belong to nobody yet: they are no use of this one.
+        let mint = filled.identity.as_ref().map(|identity| MintRecord {
+            change: self.change_to(&identity.scope),
+            reference: identity.reference.to_string(),
+            account: identity.account.clone(),
+            principal: identity.principal.clone(),
+            scope: identity.scope.clone(),
+            narrowed: identity.narrowed,
+            access_key_id_last4: filled.keys.access_key_id.last_four().to_owned(),
+            expires_at: filled.lifetime.expires_at,
+        });
+        self.slot.commit(ticket, filled)?;
+        if let Some(mint) = mint {
+            self.wire.calls.happened(ContextEvent::Minted(mint));
+        }
+        Ok(())
+    }
+
+    fn change_to(&self, scope: &Scope) -> MintChange {
+        let before = self
+            .slot
+            .read(|filled| filled.identity.as_ref().map(|own| own.scope.clone()));
+        match before.ok().flatten() {
+            None => MintChange::Resolved,
+            Some(before) if before == *scope => MintChange::Renewed,
+            Some(_) => MintChange::ScopeChanged,
+        }
     }
 
     /// Tells whether the credentials are temporary, or there are none.

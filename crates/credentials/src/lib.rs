@@ -18,15 +18,19 @@ mod calls;
 mod cell;
 mod context;
 mod endpoint;
+mod error_code;
+mod events;
 mod identity;
 mod key_document;
 mod keys;
 mod machine;
 mod memory;
+mod policy_size;
 mod process;
 mod provider;
 mod reference;
 mod registry;
+mod resource;
 mod scope;
 mod secret;
 mod session;
@@ -47,12 +51,13 @@ mod slot_model_tests;
 pub use aws_sdk_sts::config::retry::RetryPartition;
 
 pub use crate::arn::{Arn, RoleArn};
-pub use crate::calls::CallRecord;
+pub use crate::calls::{CallOutcome, CallRecord};
 pub use crate::cell::{Cell, CellError, ClearGuard};
 pub use crate::context::{
     ContextDescription, ContextError, ContextState, CredentialContext, ServiceContext,
 };
 pub use crate::endpoint::{EndpointUrl, Endpoints};
+pub use crate::events::{ContextEvent, ContextEvents, MintChange, MintRecord};
 pub use crate::identity::{AccessKeyId, AccountId, IdentityError, InvocationId, Region};
 pub use crate::key_document::{Field, KeyDocumentError};
 pub use crate::keys::{CredentialInputError, StaticCredentials};

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::policy_size::{MOST_PACKED_BYTES, compressed, packed_bytes};
+
 /// Longest inline session policy that STS takes, in characters.
 ///
 /// Source: `AssumeRole` in the AWS STS API reference.
@@ -38,24 +40,51 @@ pub struct SessionPolicy(String);
 impl SessionPolicy {
     /// Writes the policy document and checks that STS would take it.
     ///
+    /// What is too long as it is given is written again without names and repetitions before it is
+    /// refused. It allows the same then: nothing is ever widened to make it fit.
+    ///
     /// # Errors
     /// [`PolicyError`] names the statement that cannot be written, or the length that is too much.
     pub fn new(statements: Vec<Statement>) -> Result<Self, PolicyError> {
         if statements.is_empty() {
             return Err(PolicyError::Empty);
         }
-        let mut written = Vec::with_capacity(statements.len());
         for (index, statement) in statements.iter().enumerate() {
             statement.check(index)?;
-            written.push(statement.to_json());
         }
+        let as_given = Self::write(&statements);
+        if as_given.check_size().is_ok() {
+            return Ok(as_given);
+        }
+        let compressed = Self::write(&compressed(&statements));
+        compressed.check_size()?;
+        Ok(compressed)
+    }
+
+    fn write(statements: &[Statement]) -> Self {
+        let written: Vec<_> = statements.iter().map(Statement::to_json).collect();
         let document = serde_json::json!({ "Version": "2012-10-17", "Statement": written });
-        let text = document.to_string();
-        let chars = text.chars().count();
+        Self(document.to_string())
+    }
+
+    fn check_size(&self) -> Result<(), PolicyError> {
+        let chars = self.0.chars().count();
         if chars > LONGEST_POLICY_CHARS {
             return Err(PolicyError::TooLong { chars });
         }
-        Ok(Self(text))
+        let bytes = self.packed_bytes();
+        if bytes > MOST_PACKED_BYTES {
+            return Err(PolicyError::TooLongPacked { bytes });
+        }
+        Ok(())
+    }
+
+    /// Estimates, from above, how many bytes STS packs the policy into.
+    ///
+    /// STS has a second limit, for the packed form of policy and session tags, and publishes neither
+    /// the packing nor the limit. A policy whose estimate is above 800 bytes is refused here.
+    pub fn packed_bytes(&self) -> usize {
+        packed_bytes(&self.0)
     }
 
     /// Returns the policy document, without insignificant white space.
@@ -100,7 +129,7 @@ impl Statement {
         Ok(())
     }
 
-    fn to_json(&self) -> serde_json::Value {
+    pub(crate) fn to_json(&self) -> serde_json::Value {
         let mut fields = serde_json::Map::new();
         if let Some(sid) = &self.sid {
             fields.insert("Sid".to_owned(), sid.as_str().into());
@@ -177,6 +206,25 @@ pub enum PolicyError {
         /// Its length in characters.
         chars: usize,
     },
+    /// The document is likely longer than STS takes once it is packed.
+    #[error(
+        "the session policy takes about {bytes} bytes packed and {MOST_PACKED_BYTES} is the most: \
+         split the plan into several sessions, never widen the policy"
+    )]
+    TooLongPacked {
+        /// Its estimated packed size.
+        bytes: usize,
+    },
+}
+
+impl PolicyError {
+    /// Tells whether fewer permissions would make it fit.
+    pub fn is_too_long(&self) -> bool {
+        match self {
+            Self::TooLong { .. } | Self::TooLongPacked { .. } => true,
+            Self::Empty | Self::Statement { .. } => false,
+        }
+    }
 }
 
 /// What a context's credentials may be used for at the moment.
@@ -193,6 +241,9 @@ pub enum Scope {
     Operate {
         /// The hash of the approved plan.
         plan_hash: String,
+        /// Which part of it, if it does not fit one session: `steps 1-3`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        part: Option<String>,
     },
 }
 
@@ -205,6 +256,7 @@ pub enum Scope {
 #[must_use]
 pub struct OperateGrant {
     plan_hash: String,
+    part: Option<String>,
     policy: SessionPolicy,
 }
 
@@ -216,7 +268,27 @@ impl OperateGrant {
     pub fn new(plan_hash: impl Into<String>, policy: SessionPolicy) -> Self {
         Self {
             plan_hash: plan_hash.into(),
+            part: None,
             policy,
+        }
+    }
+
+    /// Says which part of the plan the grant is for, in words for the audit record.
+    pub fn for_part(mut self, part: impl Into<String>) -> Self {
+        self.part = Some(part.into());
+        self
+    }
+
+    /// Returns which part of the plan this grant is for; none for the whole.
+    pub fn part(&self) -> Option<&str> {
+        self.part.as_deref()
+    }
+
+    /// Returns the scope that credentials have once they are narrowed to this grant.
+    pub fn scope(&self) -> Scope {
+        Scope::Operate {
+            plan_hash: self.plan_hash.clone(),
+            part: self.part.clone(),
         }
     }
 
@@ -280,9 +352,7 @@ impl ScopeRequest {
     pub(crate) fn scope(&self) -> Scope {
         match &self.phase {
             PhaseRequest::Observe(_) => Scope::Observe,
-            PhaseRequest::Operate(grant) => Scope::Operate {
-                plan_hash: grant.plan_hash.clone(),
-            },
+            PhaseRequest::Operate(grant) => grant.scope(),
         }
     }
 

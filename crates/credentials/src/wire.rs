@@ -16,15 +16,16 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 
-use crate::calls::CallLog;
+use crate::calls::{Attempt, CallLog};
 use crate::endpoint::Endpoints;
+use crate::error_code;
 use crate::identity::{InvocationId, Region};
 use crate::sync::{Mutex, lock};
 
@@ -206,13 +207,50 @@ impl HttpConnector for RecordingClient {
         let Some(connector) = self.0.connector() else {
             return HttpConnectorFuture::ready(Err(ConnectorError::user(Closed.into())));
         };
-        let calls = Arc::clone(&self.0.calls);
-        let attempt = calls.sent(&request);
+        let in_flight = InFlight::send(&self.0.calls, &request);
         HttpConnectorFuture::new(async move {
-            let response = connector.call(request).await;
-            calls.answered(&attempt, response.as_ref().ok());
-            response
+            let response = match connector.call(request).await {
+                Ok(response) => error_code::read(response).await,
+                Err(error) => Err(error),
+            };
+            match response {
+                Ok((response, code)) => {
+                    in_flight.answered(&response, code);
+                    Ok(response)
+                }
+                // Recorded as unanswered when `in_flight` is dropped.
+                Err(error) => Err(error),
+            }
         })
+    }
+}
+
+/// An attempt that is recorded however it ends: answered, failed, or dropped by whoever waited.
+struct InFlight {
+    calls: Arc<CallLog>,
+    attempt: Option<Attempt>,
+}
+
+impl InFlight {
+    fn send(calls: &Arc<CallLog>, request: &HttpRequest) -> Self {
+        Self {
+            attempt: Some(calls.sent(request)),
+            calls: Arc::clone(calls),
+        }
+    }
+
+    fn answered(mut self, response: &HttpResponse, code: Option<String>) {
+        if let Some(attempt) = self.attempt.take() {
+            self.calls.answered(&attempt, Some(response), code);
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if let Some(attempt) = self.attempt.take() {
+            self.calls.answered(&attempt, None, None);
+        }
     }
 }
 

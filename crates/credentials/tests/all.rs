@@ -7,6 +7,10 @@
     clippy::print_stdout,
     reason = "helpers of tests, which clippy exempts only inside `#[test]` functions"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test process tells its child process by the environment"
+)]
 
 mod suite;
 

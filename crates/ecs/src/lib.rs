@@ -38,16 +38,16 @@ pub use observation::{
     TaskDefinitionSnapshot, TaskSnapshot, VpcEndpointSnapshot,
 };
 pub use observe::{ObserveError, ObserveOptions, ServiceTarget, observe};
-pub use observe_policy::{observe_operations, observe_policy};
-pub use operate::{Attempt, operate, roll_back};
+pub use observe_policy::{observe_actions, observe_operations, observe_policy};
+pub use operate::{Attempt, not_undone, operate, roll_back, undo};
 pub use plan::{
     APPROVAL_MINUTES, Advice, Alternative, Approval, ApprovalError, Approved, AwsvpcNetwork,
     CircuitBreaker, CpuArchitecture, CreateLogGroup, DiffLine, Direction, Drift, Fingerprint,
-    Inverse, ModifyTargetGroupHealthCheck, Operation, Peer, Permission, Plan, PlanContent,
-    PlanError, PlanHash, PortRule, Precondition, Produced, Proposed, ProposedOperation,
-    RegisterScalableTarget, RegisterTaskDefinitionRevision, RequestRecord, RevisionRef, Risk,
-    SecurityGroupRuleChange, Step, StepOutcome, StepStatus, StopTask, TaskDefinitionChange,
-    UpdateService, propose,
+    GrantError, Inverse, ModifyTargetGroupHealthCheck, Operation, Peer, Permission, Plan,
+    PlanContent, PlanError, PlanHash, PlanSession, PortRule, Precondition, Produced, Proposed,
+    ProposedOperation, RegisterScalableTarget, RegisterTaskDefinitionRevision, RequestRecord,
+    RevisionRef, Risk, SecurityGroupRuleChange, Step, StepOutcome, StepStatus, StepTooLarge,
+    StopTask, TaskDefinitionChange, UpdateService, propose,
 };
 pub use verify::{Baseline, Verification, VerificationState, judge, rollback_plan};
 

@@ -1,5 +1,7 @@
 //! Who did what, as a chain in which no record can be changed, removed or put in unseen.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use ecs_agent_runtime::ThreadId;
 use serde::{Deserialize, Serialize};
@@ -67,7 +69,23 @@ pub enum AuditError {
     /// A record was changed.
     #[error("audit record {0} was changed after it was written")]
     Changed(u64),
-    /// A record was removed, put in or moved.
+    /// Records are missing.
+    #[error("audit records {first} to {last} were removed")]
+    Removed {
+        /// The first that is missing.
+        first: u64,
+        /// The last that is missing.
+        last: u64,
+    },
+    /// Records were put between two that followed one another.
+    #[error("audit records {first} to {last} were put in")]
+    Inserted {
+        /// The first that does not belong.
+        first: u64,
+        /// The last that does not belong.
+        last: u64,
+    },
+    /// A record was written to follow another one than it does.
     #[error(
         "audit record {0} does not follow the one before it: a record was removed, put in or moved"
     )]
@@ -82,9 +100,36 @@ pub enum AuditError {
         /// How many there are.
         actual: u64,
     },
+    /// A head that was kept elsewhere is not in the chain.
+    #[error(
+        "the audit chain of {records} records holds together, and none of them is `{head}`: it was \
+         cut or written anew after that head was noted"
+    )]
+    HeadMissing {
+        /// The head that was noted.
+        head: String,
+        /// How many records there are.
+        records: u64,
+    },
     /// The read failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl AuditError {
+    /// Whether the chain was read and does not hold.
+    #[must_use]
+    pub fn is_tampering(&self) -> bool {
+        match self {
+            Self::Store(_) => false,
+            Self::Changed(_)
+            | Self::Removed { .. }
+            | Self::Inserted { .. }
+            | Self::Broken(_)
+            | Self::End { .. }
+            | Self::HeadMissing { .. } => true,
+        }
+    }
 }
 
 impl Store {
@@ -97,7 +142,24 @@ impl Store {
         scope: &TenantScope,
         entry: &AuditEntry,
     ) -> Result<AuditRecord, StoreError> {
-        const DOING: &str = "writing an audit record";
+        let written = self.audit_append_all(scope, [entry]).await?;
+        // INVARIANT: one entry makes one record, or an error.
+        written.into_iter().next().ok_or(StoreError::Unreadable {
+            row: "audit".to_owned(),
+            source: None,
+        })
+    }
+
+    /// Appends records to the tenant's chain in one transaction: all of them or none.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn audit_append_all<'a>(
+        &self,
+        scope: &TenantScope,
+        entries: impl IntoIterator<Item = &'a AuditEntry>,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        const DOING: &str = "writing audit records";
         let mut writer = self.writer().await;
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.while_(DOING)?;
         let head = sqlx::query("SELECT seq, hash FROM audit_heads WHERE tenant = ?1")
@@ -105,60 +167,109 @@ impl Store {
             .fetch_optional(&mut *transaction)
             .await
             .while_(DOING)?;
-        let (last, previous) = match head {
+        let (mut last, mut previous) = match head {
             Some(row) => {
                 let last: i64 = row.try_get("seq").while_(DOING)?;
                 (last, row.try_get("hash").while_(DOING)?)
             }
             None => (0, ROOT.to_owned()),
         };
-        let seq = last.saturating_add(1);
-        let content = canonical(&entry.content);
-        let fields = Fields {
-            tenant: scope.as_str(),
-            seq,
-            thread: entry.thread.map(|id| id.to_string()),
-            at: stored_time(entry.at),
-            kind: &entry.kind,
-            content: &content,
-            previous: &previous,
-        };
-        let hash = fields.hash();
-        sqlx::query(
-            "INSERT INTO audit (tenant, seq, thread, at, kind, content, previous, hash) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )
-        .bind(fields.tenant)
-        .bind(seq)
-        .bind(&fields.thread)
-        .bind(&fields.at)
-        .bind(fields.kind)
-        .bind(fields.content)
-        .bind(fields.previous)
-        .bind(&hash)
-        .execute(&mut *transaction)
-        .await
-        .while_(DOING)?;
+        let mut written = Vec::new();
+        for entry in entries {
+            let seq = last.saturating_add(1);
+            let content = canonical(&entry.content);
+            let fields = Fields {
+                tenant: scope.as_str(),
+                seq,
+                thread: entry.thread.map(|id| id.to_string()),
+                at: stored_time(entry.at),
+                kind: &entry.kind,
+                content: &content,
+                previous: &previous,
+            };
+            let hash = fields.hash();
+            sqlx::query(
+                "INSERT INTO audit (tenant, seq, thread, at, kind, content, previous, hash) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )
+            .bind(fields.tenant)
+            .bind(seq)
+            .bind(&fields.thread)
+            .bind(&fields.at)
+            .bind(fields.kind)
+            .bind(fields.content)
+            .bind(fields.previous)
+            .bind(&hash)
+            .execute(&mut *transaction)
+            .await
+            .while_(DOING)?;
+            written.push(AuditRecord {
+                seq: seq.unsigned_abs(),
+                thread: entry.thread,
+                at: entry.at,
+                kind: entry.kind.clone(),
+                content: entry.content.clone(),
+                previous: std::mem::replace(&mut previous, hash.clone()),
+                hash,
+            });
+            last = seq;
+        }
+        if written.is_empty() {
+            return Ok(written);
+        }
         sqlx::query(
             "INSERT INTO audit_heads (tenant, seq, hash) VALUES (?1, ?2, ?3) \
              ON CONFLICT (tenant) DO UPDATE SET seq = excluded.seq, hash = excluded.hash",
         )
         .bind(scope.as_str())
-        .bind(seq)
-        .bind(&hash)
+        .bind(last)
+        .bind(&previous)
         .execute(&mut *transaction)
         .await
         .while_(DOING)?;
         transaction.commit().await.while_(DOING)?;
-        Ok(AuditRecord {
-            seq: seq.unsigned_abs(),
-            thread: entry.thread,
-            at: entry.at,
-            kind: entry.kind.clone(),
-            content: entry.content.clone(),
-            previous,
-            hash,
+        Ok(written)
+    }
+
+    /// How long the tenant's chain is and what its last record's hash is, unchecked.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn audit_head(&self, scope: &TenantScope) -> Result<AuditChain, StoreError> {
+        let head: Option<(i64, String)> =
+            sqlx::query_as("SELECT seq, hash FROM audit_heads WHERE tenant = ?1")
+                .bind(scope.as_str())
+                .fetch_optional(&mut *self.reader().await?)
+                .await
+                .while_("reading the head of the audit chain")?;
+        let (records, head) = head.unwrap_or((0, ROOT.to_owned()));
+        Ok(AuditChain {
+            records: records.unsigned_abs(),
+            head,
         })
+    }
+
+    /// The tenant's newest records, oldest of them first.
+    ///
+    /// # Errors
+    /// If the database fails or a row cannot be read.
+    pub async fn audit_newest(
+        &self,
+        scope: &TenantScope,
+        most: u32,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        let mut records =
+            sqlx::query("SELECT * FROM audit WHERE tenant = ?1 ORDER BY seq DESC LIMIT ?2")
+                .bind(scope.as_str())
+                .bind(most)
+                .fetch_all(&mut *self.reader().await?)
+                .await
+                .while_("reading audit records")?
+                .iter()
+                .map(|row| Row::read(row)?.record())
+                .collect::<Result<Vec<_>, _>>()?;
+        records.reverse();
+        Ok(records)
     }
 
     /// A thread's records, in order.
@@ -186,6 +297,21 @@ impl Store {
     /// # Errors
     /// The first record that was changed, removed, put in or moved, or a cut end.
     pub async fn audit_verify(&self, scope: &TenantScope) -> Result<AuditChain, AuditError> {
+        self.audit_verify_from(scope, None).await
+    }
+
+    /// Checks the tenant's whole chain, and that a head that was noted earlier is in it.
+    ///
+    /// A chain that was cut, or written anew from some record on, holds together; only a head that
+    /// was kept somewhere else shows it.
+    ///
+    /// # Errors
+    /// As for [`Store::audit_verify`], and [`AuditError::HeadMissing`].
+    pub async fn audit_verify_from(
+        &self,
+        scope: &TenantScope,
+        noted: Option<&str>,
+    ) -> Result<AuditChain, AuditError> {
         const DOING: &str = "checking the audit chain";
         let mut reader = self.reader().await?;
         // Within one transaction, so that chain and head are of one moment.
@@ -206,15 +332,11 @@ impl Store {
 
         let (expected, head) = head.unwrap_or((0, ROOT.to_owned()));
         let mut last = (0_i64, ROOT.to_owned());
+        let mut numbers = BTreeMap::from([(ROOT.to_owned(), 0)]);
         for row in &rows {
             let row = Row::read(row)?;
-            let number = row.seq.unsigned_abs();
-            if row.seq != last.0.saturating_add(1) || row.previous != last.1 {
-                return Err(AuditError::Broken(number));
-            }
-            if row.fields(scope).hash() != row.hash {
-                return Err(AuditError::Changed(number));
-            }
+            row.check(scope, &last, &numbers)?;
+            numbers.insert(row.hash.clone(), row.seq);
             last = (row.seq, row.hash);
         }
         if (expected, &head) != (last.0, &last.1) {
@@ -223,10 +345,16 @@ impl Store {
                 actual: last.0.unsigned_abs(),
             });
         }
-        Ok(AuditChain {
-            records: last.0.unsigned_abs(),
-            head,
-        })
+        let records = last.0.unsigned_abs();
+        if let Some(noted) = noted
+            && !numbers.contains_key(noted)
+        {
+            return Err(AuditError::HeadMissing {
+                head: noted.to_owned(),
+                records,
+            });
+        }
+        Ok(AuditChain { records, head })
     }
 }
 
@@ -252,6 +380,37 @@ impl Row {
             content: row.try_get("content").while_(DOING)?,
             previous: row.try_get("previous").while_(DOING)?,
             hash: row.try_get("hash").while_(DOING)?,
+        })
+    }
+
+    /// Checks that the record is the one that was written behind `last`, the one before it.
+    fn check(
+        &self,
+        scope: &TenantScope,
+        last: &(i64, String),
+        numbers: &BTreeMap<String, i64>,
+    ) -> Result<(), AuditError> {
+        let number = self.seq.unsigned_abs();
+        let next = last.0.saturating_add(1);
+        if self.seq != next {
+            return Err(AuditError::Removed {
+                first: next.unsigned_abs(),
+                last: self.seq.saturating_sub(1).unsigned_abs(),
+            });
+        }
+        if self.fields(scope).hash() != self.hash {
+            return Err(AuditError::Changed(number));
+        }
+        if self.previous == last.1 {
+            return Ok(());
+        }
+        // Whole in itself, and written behind another record than the one it stands behind.
+        Err(match numbers.get(&self.previous) {
+            Some(follows) => AuditError::Inserted {
+                first: follows.saturating_add(1).unsigned_abs(),
+                last: last.0.unsigned_abs(),
+            },
+            None => AuditError::Broken(number),
         })
     }
 

@@ -1,6 +1,6 @@
 //! `execute_operation`: one step of the approved plan, and nothing else.
 
-use ecs_agent_credentials::{CredentialReference, ScopeRequest};
+use ecs_agent_credentials::{CredentialReference, OperateGrant, ScopeRequest};
 use ecs_agent_ecs::{
     Approval, Approved, AwsClients, Plan, PlanContent, StepOutcome, StepStatus, operate, report,
 };
@@ -76,18 +76,23 @@ pub(crate) fn done(input: &ToolInput) -> Vec<StepOutcome> {
     stored(&input.values, values::EXECUTION).unwrap_or_default()
 }
 
-/// Clients whose credentials can do what the plan says and nothing else.
+/// Clients whose credentials can do what the grant says and nothing else.
+///
+/// Steps that share a session share its credentials: a new one is minted when the plan goes on to
+/// steps that need others.
 pub(crate) async fn operating_clients(
     session: &Session,
     input: &ToolInput,
-    plan: &Plan<Approved>,
+    grant: OperateGrant,
 ) -> Result<AwsClients, SessionError> {
     let reference: CredentialReference = stored(&input.values, values::CREDENTIAL_REFERENCE)?;
-    let request = ScopeRequest::operate(plan.grant()?);
-    session
-        .sources
-        .fill(&session.context, &reference, request)
-        .await?;
+    if session.context.describe().scope != Some(grant.scope()) {
+        let request = ScopeRequest::operate(grant);
+        session
+            .sources
+            .fill(&session.context, &reference, request)
+            .await?;
+    }
     Ok(AwsClients::new(&session.context)?)
 }
 
@@ -121,7 +126,7 @@ async fn execute(
     {
         return Ok(refused(&error.to_string()));
     }
-    let clients = operating_clients(session, input, &plan).await?;
+    let clients = operating_clients(session, input, plan.grant(arguments.step)?).await?;
     session.note("fix-executor", &format!("step {}", arguments.step));
     let outcome = operate(
         &clients,

@@ -1,6 +1,6 @@
 //! `roll_back_plan`: the inverse operations of what was carried out, under the same approval.
 
-use ecs_agent_ecs::{StepOutcome, report, roll_back};
+use ecs_agent_ecs::{Approved, Plan, StepOutcome, not_undone, report, undo};
 use ecs_agent_runtime::{ToolOutcome, ToolSpec};
 use futures_util::future::LocalBoxFuture;
 use serde_json::json;
@@ -26,7 +26,7 @@ impl Tool for RollBackPlan {
 
     fn call<'a>(&'a self, session: &'a Session, input: ToolInput) -> LocalBoxFuture<'a, ToolReply> {
         Box::pin(async move {
-            undo(session, &input)
+            roll_back(session, &input)
                 .await
                 .unwrap_or_else(|error| ToolOutcome::error(error.for_person()))
                 .into()
@@ -34,7 +34,33 @@ impl Tool for RollBackPlan {
     }
 }
 
-async fn undo(session: &Session, input: &ToolInput) -> Result<ToolOutcome, SessionError> {
+/// Undoes the steps in effect, the last first, each under credentials for it; stops at the first
+/// that fails.
+async fn undo_all(
+    session: &Session,
+    input: &ToolInput,
+    plan: &Plan<Approved>,
+    carried_out: &[StepOutcome],
+) -> Result<Vec<StepOutcome>, SessionError> {
+    let mut undone: Vec<StepOutcome> = Vec::new();
+    for (part, grant) in plan.rollback_grants(carried_out)? {
+        let clients = operating_clients(session, input, grant).await?;
+        for step in part.steps {
+            match undo(&clients, plan, step, carried_out, attempt(input.attempt)).await {
+                Ok(outcome) => undone.extend(outcome),
+                Err(error) if undone.is_empty() => return Err(error.into()),
+                Err(error) => undone.push(not_undone(&clients, step, &error)),
+            }
+            let stopped = |outcome: &StepOutcome| !outcome.status.in_effect();
+            if undone.last().is_some_and(stopped) {
+                return Ok(undone);
+            }
+        }
+    }
+    Ok(undone)
+}
+
+async fn roll_back(session: &Session, input: &ToolInput) -> Result<ToolOutcome, SessionError> {
     let plan = approved_plan(input)?;
     let carried_out = done(input);
     if !carried_out.iter().any(|outcome| outcome.status.in_effect()) {
@@ -48,9 +74,8 @@ async fn undo(session: &Session, input: &ToolInput) -> Result<ToolOutcome, Sessi
             json!({"error": "the plan was rolled back already"}).to_string(),
         ));
     }
-    let clients = operating_clients(session, input, &plan).await?;
     session.note("verification-specialist", "rolling back");
-    let undone = roll_back(&clients, &plan, &carried_out, attempt(input.attempt)).await?;
+    let undone = undo_all(session, input, &plan, &carried_out).await?;
     let log = report::execution_log(&plan, &carried_out, &undone);
     let complete = undone.iter().all(|outcome| outcome.status.in_effect());
     let text =

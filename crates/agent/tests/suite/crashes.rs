@@ -57,6 +57,8 @@ async fn run(moment: Option<LogMoment>) -> (String, Vec<String>, u64) {
         "{moment:?}: {:?}",
         bench.lab.health().problems
     );
+    let unrecorded = super::audit::unrecorded_writes(&bench).await;
+    assert!(unrecorded.is_empty(), "{moment:?}: {unrecorded:?}");
     (text, bench.writes(), last.load(Ordering::SeqCst))
 }
 

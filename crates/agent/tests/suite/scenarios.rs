@@ -7,8 +7,14 @@ use super::support::{Bench, roots};
 
 /// What went wrong with one scenario, or nothing.
 async fn check(name: &str) -> Vec<String> {
-    let mut problems = Vec::new();
     let mut bench = Bench::of(name).await;
+    let mut problems = played(name, &mut bench).await;
+    problems.extend(super::audit::differences(&bench).await);
+    problems
+}
+
+async fn played(name: &str, bench: &mut Bench) -> Vec<String> {
+    let mut problems = Vec::new();
     let truth = bench.lab.truth().clone();
     let mut result = bench.say().await;
 

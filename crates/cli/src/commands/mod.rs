@@ -1,5 +1,6 @@
 //! One module a command; each returns how the program ends.
 
+mod audit;
 mod config;
 mod demo;
 mod eval;
@@ -80,6 +81,7 @@ pub(crate) async fn run(
         Command::Threads => threads::run(&bench).await,
         Command::Resume(resume) => resume::run(&bench, resume).await,
         Command::Report(thread) => report::run(&bench, &thread.thread).await,
+        Command::Audit(command) => audit::run(&bench, &command).await,
         Command::Config(command) => Ok(config::run(&bench, command)),
         // Answered before the configuration was read.
         Command::Completions { .. } => Ok(Exit::Success),

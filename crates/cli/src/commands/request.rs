@@ -200,6 +200,10 @@ fn remark_on(output: &Output, outcome: &Outcome, afterwards: Afterwards, seen: b
         outcome.thread()
     );
     output.remark_as_is(&palette.paint(Meaning::Quiet, wrap(&about, remark_width(), 2)));
+    let audit = outcome.audit();
+    let kept = format!("audit: {} records, head {}", audit.records, audit.head);
+    // One line, whole: it is copied to where the database's writer cannot change it.
+    output.remark_as_is(&palette.paint(Meaning::Quiet, kept));
 }
 
 /// The flags that approve this plan.
@@ -240,7 +244,8 @@ fn verdict(exit: Exit) -> Meaning {
         | Exit::Unreachable
         | Exit::NotRepaired
         | Exit::NotFound
-        | Exit::NotIsolated => Meaning::Bad,
+        | Exit::NotIsolated
+        | Exit::Tampered => Meaning::Bad,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ecs_agent_core::{InvocationResult, InvocationStatus, OpenInterrupt};
 use ecs_agent_ecs::{Diagnosis, StepOutcome, Verification, VerificationState};
 use ecs_agent_runtime::{EventBody, ToolStatus};
-use ecs_agent_store::StoredEvent;
+use ecs_agent_store::{AuditChain, StoredEvent};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -28,6 +28,7 @@ pub(crate) struct Outcome {
     files: BTreeMap<String, String>,
     calls: usize,
     context_cleared: bool,
+    audit: AuditChain,
 }
 
 /// The JSON form.
@@ -49,6 +50,7 @@ pub(crate) struct OutcomeView<'a> {
     files: &'a BTreeMap<String, String>,
     calls: usize,
     context_cleared: bool,
+    audit: &'a AuditChain,
 }
 
 impl Outcome {
@@ -78,6 +80,7 @@ impl Outcome {
             files: result.files,
             calls: result.calls,
             context_cleared: result.context_cleared,
+            audit: result.audit,
         }
     }
 
@@ -100,6 +103,7 @@ impl Outcome {
             files: &self.files,
             calls: self.calls,
             context_cleared: self.context_cleared,
+            audit: &self.audit,
         }
     }
 
@@ -143,6 +147,11 @@ impl Outcome {
     /// AWS calls made, and whether the credentials are gone.
     pub(crate) const fn credentials(&self) -> (usize, bool) {
         (self.calls, self.context_cleared)
+    }
+
+    /// Where the audit chain ended when the invocation did.
+    pub(crate) const fn audit(&self) -> &AuditChain {
+        &self.audit
     }
 
     fn value(&self, key: &str) -> &Value {

@@ -129,6 +129,11 @@ impl Sources {
         let _ = self.0.session.set(session);
     }
 
+    /// Returns for whom the invocation acts, if that was said: the session's source identity.
+    pub fn person(&self) -> Option<&str> {
+        self.0.session.get()?.source_identity()
+    }
+
     /// Returns a registry that was given under this label.
     pub fn registry(&self, label: &str) -> Option<&Arc<dyn CredentialRegistry>> {
         self.0.registries.get(label)

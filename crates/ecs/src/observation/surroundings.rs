@@ -94,6 +94,9 @@ pub struct LogLine {
 /// Application Auto Scaling of the service.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ScalingSnapshot {
+    /// ARN of the scalable target; AWS gives those that were registered long ago none.
+    #[serde(default)]
+    pub arn: Option<String>,
     /// Least desired count.
     pub min_capacity: i32,
     /// Greatest desired count.

@@ -69,6 +69,7 @@ fn limits(from: &ScalableTarget) -> ScalingSnapshot {
         .contains(&Some(true))
     });
     ScalingSnapshot {
+        arn: from.scalable_target_arn().map(ToOwned::to_owned),
         min_capacity: from.min_capacity(),
         max_capacity: from.max_capacity(),
         suspended,

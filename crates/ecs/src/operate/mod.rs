@@ -84,7 +84,7 @@ async fn carry_out(
     let may_be_applied = attempt == Attempt::OutcomeUnknown
         || matches!(
             planned.operation,
-            Operation::RegisterTaskDefinitionRevision(_)
+            Operation::RegisterTaskDefinitionRevision(_) | Operation::CreateLogGroup(_)
         );
 
     // One look: what the plan depends on, what the operation builds on, and its own traces.
@@ -134,29 +134,11 @@ pub async fn roll_back(
 ) -> Result<Vec<StepOutcome>, AwsError> {
     let mut undone: Vec<StepOutcome> = Vec::new();
     for step in plan.content().steps.iter().rev() {
-        let in_effect = done
-            .iter()
-            .any(|outcome| outcome.step == step.number && outcome.status.in_effect());
-        let Inverse::Operation { operation } = &step.inverse else {
-            continue;
-        };
-        if !in_effect {
-            continue;
-        }
-        let job = Job {
-            clients,
-            plan,
-            step: step.number,
-            done,
-            operation,
-        };
-        match Box::pin(job.undo(attempt)).await {
-            Ok(outcome) => undone.push(outcome),
+        match undo(clients, plan, step.number, done, attempt).await {
+            Ok(None) => {}
+            Ok(Some(outcome)) => undone.push(outcome),
             Err(error) if undone.is_empty() => return Err(error),
-            Err(error) => {
-                let ledger = Ledger::new(clients);
-                undone.push(ledger.close(step.number, failed(&error), Produced::default()));
-            }
+            Err(error) => undone.push(not_undone(clients, step.number, &error)),
         }
         if undone
             .last()
@@ -166,6 +148,44 @@ pub async fn roll_back(
         }
     }
     Ok(undone)
+}
+
+/// Undoes one step by its inverse operation; `None` if it is not in effect or has no inverse.
+///
+/// # Errors
+/// [`AwsError`] when nothing could be read; nothing was written then.
+///
+/// # Cancel safety
+/// As for [`roll_back`].
+pub async fn undo(
+    clients: &AwsClients,
+    plan: &Plan<Approved>,
+    step: u32,
+    done: &[StepOutcome],
+    attempt: Attempt,
+) -> Result<Option<StepOutcome>, AwsError> {
+    let in_effect = done
+        .iter()
+        .any(|outcome| outcome.step == step && outcome.status.in_effect());
+    let Some(Inverse::Operation { operation }) = plan.step(step).map(|step| &step.inverse) else {
+        return Ok(None);
+    };
+    if !in_effect {
+        return Ok(None);
+    }
+    let job = Job {
+        clients,
+        plan,
+        step,
+        done,
+        operation,
+    };
+    Box::pin(job.undo(attempt)).await.map(Some)
+}
+
+/// The outcome of an inverse that could not be begun.
+pub fn not_undone(clients: &AwsClients, step: u32, error: &AwsError) -> StepOutcome {
+    Ledger::new(clients).close(step, failed(error), Produced::default())
 }
 
 /// One operation on its way: the same for a step and for its inverse.

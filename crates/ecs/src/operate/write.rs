@@ -123,7 +123,13 @@ impl Job<'_> {
         calls: &mut Calls,
     ) -> Result<Prepared, Problem> {
         let task_definition = self.resolved(update)?;
-        let must_be_active = self.plan.step(self.step).into_iter().flat_map(|step| {
+        // An inverse goes back to a revision that ran: what the step itself has to find before it
+        // runs does not matter to it.
+        let planned = self
+            .plan
+            .step(self.step)
+            .filter(|step| step.operation == *self.operation);
+        let must_be_active = planned.into_iter().flat_map(|step| {
             step.preconditions
                 .iter()
                 .filter_map(|precondition| match precondition {

@@ -1,14 +1,13 @@
 //! From operations to a plan: rules, derivation, permissions, rendering.
 
 use chrono::TimeDelta;
-use ecs_agent_credentials::SessionPolicy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::validate::Rules;
 use super::{
     APPROVAL_MINUTES, Advice, Alternative, Fingerprint, Operation, Permission, Plan, PlanContent,
-    PlanError, Proposed, Step, describe, render,
+    PlanError, PlanSession, Proposed, Step, StepTooLarge, describe, permissions, render, sessions,
 };
 use crate::observation::Observation;
 
@@ -90,7 +89,12 @@ pub(crate) fn assemble(
             )
         })
         .collect();
-    let session_policy = session_policy(&steps, observation, &fingerprint)?;
+    let too_large = |error: StepTooLarge| PlanError::OperationTooLarge {
+        operation: error.step,
+        size: error.source,
+    };
+    let forward = sessions::forward(&steps).map_err(too_large)?;
+    let backward = sessions::backward(steps.iter()).map_err(too_large)?;
     let mut warnings = around.warnings;
     warnings.extend(owner(observation));
     let mut content = PlanContent {
@@ -107,7 +111,8 @@ pub(crate) fn assemble(
         alternatives: around.alternatives,
         warnings,
         fingerprint,
-        session_policy,
+        session_policy: union(forward),
+        rollback_policy: union(backward),
         rendered: String::new(),
     };
     content.rendered = render::text(&content);
@@ -121,50 +126,9 @@ fn relevant(fingerprint: Fingerprint, operations: &[Operation]) -> Fingerprint {
         .only(|fact| fact.starts_with("service.") || facts.iter().any(|facts| facts.covers(fact)))
 }
 
-/// Exactly the plan's writes, their inverses, and the reads that check and verify them.
-fn session_policy(
-    steps: &[Step],
-    observation: &Observation,
-    fingerprint: &Fingerprint,
-) -> Result<Vec<Permission>, PlanError> {
-    if steps.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut permissions: Vec<Permission> = Vec::new();
-    for step in steps {
-        permissions.extend(step.permissions.iter().cloned());
-        if let super::Inverse::Operation { operation } = &step.inverse {
-            let inverse = describe::step(
-                0,
-                operation.clone(),
-                String::new(),
-                observation,
-                &Fingerprint::default(),
-            );
-            permissions.extend(inverse.permissions);
-        }
-    }
-    // Each step compares the service with what the plan was made for. Most reads know no finer
-    // resource than `*`.
-    let mut reads: Vec<&str> = steps
-        .iter()
-        .flat_map(|step| step.operation.read_actions())
-        .copied()
-        .chain(["ecs:DescribeServices"])
-        .chain(
-            fingerprint
-                .fact("scaling.limits")
-                .map(|_| "application-autoscaling:DescribeScalableTargets"),
-        )
-        .collect();
-    reads.sort_unstable();
-    reads.dedup();
-    permissions.push(Permission::new(&reads, vec!["*".to_owned()]));
-    permissions.sort();
-    permissions.dedup();
-    let statements = permissions.iter().map(Permission::to_statement).collect();
-    SessionPolicy::new(statements).map_err(PlanError::PolicyTooLarge)?;
-    Ok(permissions)
+/// What all of some sessions together may do.
+fn union(sessions: Vec<PlanSession>) -> Vec<Permission> {
+    permissions::merged(sessions.into_iter().flat_map(|session| session.permissions))
 }
 
 /// Whoever owns the service by code will overwrite a direct change.

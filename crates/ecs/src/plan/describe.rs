@@ -2,8 +2,9 @@
 
 use super::{
     AwsvpcNetwork, CircuitBreaker, Direction, Fingerprint, Inverse, ModifyTargetGroupHealthCheck,
-    Operation, Peer, Permission, Precondition, RegisterScalableTarget, RevisionRef, Risk,
-    SecurityGroupRuleChange, Step, TaskDefinitionChange, UpdateService, diff, expected, proof,
+    Operation, Peer, Precondition, RegisterScalableTarget, RevisionRef, Risk,
+    SecurityGroupRuleChange, Step, TaskDefinitionChange, UpdateService, diff, expected,
+    permissions, proof,
 };
 use crate::observation::Observation;
 
@@ -26,17 +27,19 @@ pub(crate) fn step(
         .collect();
     preconditions.extend(own_preconditions(&operation));
     let (risk, risk_note) = risk(&operation);
+    let inverse = inverse(&operation, observation);
     Step {
         number,
         effect: effect(&operation),
         calls: calls(&operation),
-        permissions: permissions(&operation, observation),
+        permissions: permissions::of_step(&operation, observation, fingerprint),
+        undo_permissions: permissions::of_inverse(&inverse, observation),
         risk,
         risk_note: risk_note.to_owned(),
         blast_radius: blast_radius(&operation, observation),
         preconditions,
         effect_check: effect_check(&operation).to_owned(),
-        inverse: inverse(&operation, observation),
+        inverse,
         idempotency: idempotency(&operation).to_owned(),
         diff: diff::diff(&operation, observation),
         unproven: unproven(&operation, observation),
@@ -159,95 +162,13 @@ pub(crate) fn rule_words(change: &SecurityGroupRuleChange) -> String {
 }
 
 fn calls(operation: &Operation) -> Vec<String> {
-    std::iter::once("ecs:DescribeServices")
-        .chain(operation.read_actions().iter().copied())
+    operation
+        .read_actions()
+        .iter()
+        .copied()
         .chain(operation.write_actions().iter().copied())
         .map(|call| call.replace("elasticloadbalancing:", "elbv2:"))
         .collect()
-}
-
-/// The writing permissions of an operation; the reads of a plan are added once for all.
-fn permissions(operation: &Operation, observation: &Observation) -> Vec<Permission> {
-    let write = operation.write_actions();
-    let partition = observation.service.arn.split(':').nth(1).unwrap_or("aws");
-    let here = |service: &str, resource: &str| {
-        format!(
-            "arn:{partition}:{service}:{}:{}:{resource}",
-            observation.region, observation.account
-        )
-    };
-    match operation {
-        Operation::RegisterTaskDefinitionRevision(register) => {
-            let family = register
-                .base
-                .rsplit_once(':')
-                .map_or(register.base.as_str(), |(arn, _)| arn);
-            // RegisterTaskDefinition knows resources by family and any revision.
-            let revisions = vec![format!("{family}:*")];
-            let mut needed = vec![
-                Permission::new(write, revisions.clone()),
-                // The revision is marked as this plan's, so that a second try finds it.
-                Permission::new(&["ecs:TagResource"], revisions).when(
-                    "StringEquals",
-                    "ecs:CreateAction",
-                    "RegisterTaskDefinition",
-                ),
-            ];
-            let roles: Vec<String> = proof::definitions(observation)
-                .filter(|definition| definition.arn == register.base)
-                .flat_map(|d| [d.execution_role_arn.clone(), d.task_role_arn.clone()])
-                .flatten()
-                .collect();
-            if !roles.is_empty() {
-                needed.push(
-                    Permission::new(&["iam:PassRole"], deduplicated(roles)).when(
-                        "StringEquals",
-                        "iam:PassedToService",
-                        "ecs-tasks.amazonaws.com",
-                    ),
-                );
-            }
-            needed
-        }
-        Operation::UpdateService(update) => {
-            vec![Permission::new(write, vec![update.service.clone()]).when(
-                "ArnEquals",
-                "ecs:cluster",
-                update.cluster.clone(),
-            )]
-        }
-        Operation::AuthorizeSecurityGroup(change) | Operation::RevokeSecurityGroup(change) => {
-            vec![Permission::new(
-                write,
-                vec![here("ec2", &format!("security-group/{}", change.group))],
-            )]
-        }
-        Operation::ModifyTargetGroupHealthCheck(change) => {
-            vec![Permission::new(write, vec![change.target_group.clone()])]
-        }
-        Operation::CreateLogGroup(create) => {
-            vec![Permission::new(
-                write,
-                vec![
-                    here("logs", &format!("log-group:{}:*", create.name)),
-                    here("logs", &format!("log-group:{}", create.name)),
-                ],
-            )]
-        }
-        // Scalable targets have ids that nobody can know beforehand.
-        Operation::RegisterScalableTarget(_) => vec![Permission::new(write, vec!["*".to_owned()])],
-        Operation::StopTask(stop) => vec![Permission::new(write, vec![stop.task.clone()]).when(
-            "ArnEquals",
-            "ecs:cluster",
-            stop.cluster.clone(),
-        )],
-    }
-}
-
-fn deduplicated(mut values: Vec<String>) -> Vec<String> {
-    values.sort();
-    values.dedup();
-    values
 }
 
 fn risk(operation: &Operation) -> (Risk, &'static str) {

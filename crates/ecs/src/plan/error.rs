@@ -59,7 +59,15 @@ pub enum PlanError {
         /// How many there may be.
         most: usize,
     },
-    /// The permissions do not fit one session.
-    #[error("the plan's permissions do not fit one session: split the plan")]
-    PolicyTooLarge(#[source] ecs_agent_credentials::PolicyError),
+    /// A single operation's permissions do not fit one session.
+    #[error(
+        "operation {operation} alone needs more than one session takes: propose a smaller change, or \
+         leave it to a person ({size})"
+    )]
+    OperationTooLarge {
+        /// Its position, counted from 1.
+        operation: u32,
+        /// How much too much.
+        size: ecs_agent_credentials::PolicyError,
+    },
 }

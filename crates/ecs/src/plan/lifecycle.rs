@@ -1,12 +1,13 @@
 //! A plan's life: proposed, hashed, approved by a person, granted.
 
 use chrono::{DateTime, Utc};
-use ecs_agent_credentials::{AccountId, OperateGrant, PolicyError, Region, SessionPolicy};
+use ecs_agent_credentials::{AccountId, OperateGrant, Region};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Advice, Alternative, Drift, Fingerprint, Permission, Risk, Step, StepOutcome, expected,
+    Advice, Alternative, Drift, Fingerprint, Permission, PlanSession, Risk, Step, StepOutcome,
+    StepTooLarge, expected, sessions,
 };
 
 /// A plan nobody has decided on yet.
@@ -59,8 +60,12 @@ pub struct PlanContent {
     pub warnings: Vec<String>,
     /// The state it was made for.
     pub fingerprint: Fingerprint,
-    /// The permissions it runs under: nothing else is allowed.
+    /// The permissions it runs under: nothing else is allowed. If they do not fit one session, each
+    /// of several holds a part of them ([`Plan::sessions`]).
     pub session_policy: Vec<Permission>,
+    /// The permissions that undoing it runs under, apart from those above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollback_policy: Vec<Permission>,
     /// The text that the person decides on.
     pub rendered: String,
 }
@@ -138,6 +143,21 @@ pub enum ApprovalError {
     /// Nobody is named.
     #[error("the approval names nobody: say who decided")]
     Anonymous,
+}
+
+/// Why there is no leave to carry out a step.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GrantError {
+    /// The plan has no such step, or the step needs nothing.
+    #[error("the plan has no step {step} to carry out")]
+    NoSuchStep {
+        /// The number asked for.
+        step: u32,
+    },
+    /// Its permissions fit no session.
+    #[error(transparent)]
+    TooLarge(#[from] StepTooLarge),
 }
 
 /// Longest time between approval and start.
@@ -303,25 +323,68 @@ impl Plan<Approved> {
         })
     }
 
-    /// Leave to carry out this plan and nothing else.
+    /// The sessions that carry the plan out, in order: one, unless its permissions do not fit one.
+    ///
+    /// Every step is in exactly one of them, with everything it needs; all of them together allow
+    /// what the approved plan shows, and rest on the one approval.
     ///
     /// # Errors
-    /// [`PolicyError`] when the permissions do not fit one session; the plan has to be split.
+    /// [`StepTooLarge`], which a plan of this program never is: such a one is not proposed.
+    pub fn sessions(&self) -> Result<Vec<PlanSession>, StepTooLarge> {
+        sessions::forward(&self.content.steps)
+    }
+
+    /// The sessions that undo the steps in effect, the last step first.
+    ///
+    /// # Errors
+    /// [`StepTooLarge`], as above.
+    pub fn rollback_sessions(
+        &self,
+        done: &[StepOutcome],
+    ) -> Result<Vec<PlanSession>, StepTooLarge> {
+        let in_effect = |step: &&Step| {
+            done.iter()
+                .any(|outcome| outcome.step == step.number && outcome.status.in_effect())
+        };
+        sessions::backward(self.content.steps.iter().filter(in_effect))
+    }
+
+    /// Leave to carry out the session of this step, and nothing else.
+    ///
+    /// # Errors
+    /// [`GrantError`], when there is no such step; one that is too large is never proposed.
     ///
     /// # Security
-    /// This is the only place that makes an [`OperateGrant`]: a person decided on exactly the bytes
-    /// whose hash it carries.
-    pub fn grant(&self) -> Result<OperateGrant, PolicyError> {
-        let statements = self
-            .content
-            .session_policy
-            .iter()
-            .map(Permission::to_statement)
-            .collect();
-        Ok(OperateGrant::new(
-            self.hash().0,
-            SessionPolicy::new(statements)?,
-        ))
+    /// With [`rollback_grants`](Self::rollback_grants) the only place that makes an
+    /// [`OperateGrant`]: a person decided on exactly the bytes whose hash it carries.
+    pub fn grant(&self, step: u32) -> Result<OperateGrant, GrantError> {
+        let session = self
+            .sessions()?
+            .into_iter()
+            .find(|session| session.steps.contains(&step))
+            .ok_or(GrantError::NoSuchStep { step })?;
+        Ok(self.grant_of(&session, &session.name()))
+    }
+
+    /// Leave to undo the steps in effect, session by session, the last step first.
+    ///
+    /// # Errors
+    /// [`GrantError::TooLarge`], which a plan of this program never is.
+    pub fn rollback_grants(
+        &self,
+        done: &[StepOutcome],
+    ) -> Result<Vec<(PlanSession, OperateGrant)>, GrantError> {
+        let sessions = self.rollback_sessions(done)?.into_iter();
+        Ok(sessions
+            .map(|session| {
+                let grant = self.grant_of(&session, &format!("undo {}", session.name()));
+                (session, grant)
+            })
+            .collect())
+    }
+
+    fn grant_of(&self, session: &PlanSession, part: &str) -> OperateGrant {
+        OperateGrant::new(self.hash().0, session.policy().clone()).for_part(part)
     }
 }
 

@@ -12,10 +12,12 @@ mod expected;
 mod fingerprint;
 mod lifecycle;
 mod operation;
+mod permissions;
 mod proof;
 mod propose;
 mod remedy;
 mod render;
+mod sessions;
 mod step;
 mod validate;
 
@@ -23,7 +25,8 @@ pub use build::ProposedOperation;
 pub use error::PlanError;
 pub use fingerprint::{Drift, Fingerprint};
 pub use lifecycle::{
-    APPROVAL_MINUTES, Approval, ApprovalError, Approved, Plan, PlanContent, PlanHash, Proposed,
+    APPROVAL_MINUTES, Approval, ApprovalError, Approved, GrantError, Plan, PlanContent, PlanHash,
+    Proposed,
 };
 pub use operation::{
     AwsvpcNetwork, CircuitBreaker, CpuArchitecture, CreateLogGroup, Direction,
@@ -34,6 +37,7 @@ pub use operation::{
 pub(crate) use proof::good_revision;
 pub use propose::propose;
 pub(crate) use render::{needs, shown, undo};
+pub use sessions::{PlanSession, StepTooLarge};
 
 pub use step::{
     Advice, Alternative, DiffLine, Inverse, Permission, Precondition, Produced, RequestRecord,

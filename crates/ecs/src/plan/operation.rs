@@ -415,21 +415,36 @@ impl Operation {
         }
     }
 
-    /// The AWS reads that check the operation before and after its write.
+    /// The AWS reads that check the operation before and after its write; an exhaustive list.
+    ///
+    /// A service with scaling limits has them read again before an update, too.
     #[must_use]
     pub fn read_actions(&self) -> &'static [&'static str] {
         match self {
-            Self::RegisterTaskDefinitionRevision(_) => {
-                &["ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"]
-            }
-            Self::UpdateService(_) => &["ecs:DescribeTaskDefinition"],
+            Self::RegisterTaskDefinitionRevision(_) => &[
+                "ecs:DescribeServices",
+                "ecs:DescribeTaskDefinition",
+                "ecs:ListTaskDefinitions",
+            ],
+            // An existing revision has to be active; one of the same plan was just registered.
+            Self::UpdateService(UpdateService {
+                task_definition: Some(RevisionRef::Existing { .. }),
+                ..
+            }) => &["ecs:DescribeServices", "ecs:DescribeTaskDefinition"],
+            Self::UpdateService(_) => &["ecs:DescribeServices"],
             Self::AuthorizeSecurityGroup(_) | Self::RevokeSecurityGroup(_) => {
-                &["ec2:DescribeSecurityGroups"]
+                &["ecs:DescribeServices", "ec2:DescribeSecurityGroups"]
             }
-            Self::ModifyTargetGroupHealthCheck(_) => &["elasticloadbalancing:DescribeTargetGroups"],
-            Self::CreateLogGroup(_) => &["logs:DescribeLogGroups"],
-            Self::RegisterScalableTarget(_) => &["application-autoscaling:DescribeScalableTargets"],
-            Self::StopTask(_) => &["ecs:DescribeTasks"],
+            Self::ModifyTargetGroupHealthCheck(_) => &[
+                "ecs:DescribeServices",
+                "elasticloadbalancing:DescribeTargetGroups",
+            ],
+            Self::CreateLogGroup(_) => &["ecs:DescribeServices", "logs:DescribeLogGroups"],
+            Self::RegisterScalableTarget(_) => &[
+                "ecs:DescribeServices",
+                "application-autoscaling:DescribeScalableTargets",
+            ],
+            Self::StopTask(_) => &["ecs:DescribeServices", "ecs:DescribeTasks"],
         }
     }
 }

@@ -382,7 +382,7 @@ fn any_changed_field_changes_the_hash() {
 #[test]
 fn the_grant_is_minimal_and_fits() {
     let plan = approved(plan_for(&bad_tag()));
-    let grant = plan.grant().unwrap();
+    let grant = plan.grant(1).unwrap();
     let policy = grant.policy().to_json();
     assert!(policy.len() <= 2048);
     assert!(

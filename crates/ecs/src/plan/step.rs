@@ -23,6 +23,9 @@ pub struct Step {
     pub calls: Vec<String>,
     /// The permissions the step needs, reads for its checks included.
     pub permissions: Vec<Permission>,
+    /// The permissions that undoing it needs, reads for its checks included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo_permissions: Vec<Permission>,
     /// How dangerous it is.
     pub risk: Risk,
     /// Why that risk.

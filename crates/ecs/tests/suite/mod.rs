@@ -1,4 +1,6 @@
 mod identify;
 mod observe;
+mod observe_policy;
 mod operate;
+mod policy_matrix;
 mod support;

@@ -27,9 +27,9 @@ fn numbers(plan: &Plan<Approved>) -> Vec<u32> {
 }
 
 async fn carry_out(world: &World, plan: &Plan<Approved>) -> Vec<StepOutcome> {
-    world.may_carry_out(plan).await;
     let mut done = Vec::new();
     for step in numbers(plan) {
+        world.may_carry_out(plan, step).await;
         let outcome = operate(&world.clients, plan, step, &done, Attempt::First)
             .await
             .unwrap();
@@ -74,6 +74,7 @@ async fn there_and_back(scenario: &str, writes: &[&str]) {
         "{scenario}: asking again wrote again"
     );
 
+    world.may_undo(&plan, &done).await;
     let undone = roll_back(&world.clients, &plan, &done, Attempt::First)
         .await
         .unwrap();
@@ -176,7 +177,7 @@ async fn nothing_is_written_to_a_service_that_has_moved() {
     carry_out(&world, &other).await;
     let writes = world.writes();
 
-    world.may_carry_out(&plan).await;
+    world.may_carry_out(&plan, 1).await;
     let outcome = operate(&world.clients, &plan, 1, &[], Attempt::First)
         .await
         .unwrap();
@@ -198,7 +199,7 @@ async fn a_plans_session_can_do_nothing_but_the_plan() {
     let (_, plan) = world.approved_repair().await;
     let other = World::of("image-tag-not-found").await;
     let (_, other) = other.approved_repair().await;
-    world.may_carry_out(&plan).await;
+    world.may_carry_out(&plan, 1).await;
     let outcome = operate(&world.clients, &other, 1, &[], Attempt::First).await;
     assert!(
         outcome

@@ -4,26 +4,29 @@ use std::sync::Arc;
 
 use chrono::{TimeDelta, Utc};
 use ecs_agent_credentials::{
-    CredentialContext, CredentialReference, Endpoints, InvocationId, ScopeRequest, SecretText,
-    Sources, StaticCredentials,
+    CredentialContext, CredentialReference, Endpoints, InvocationId, OperateGrant, ScopeRequest,
+    SecretText, SessionPolicy, Sources, Statement, StaticCredentials,
 };
 use ecs_agent_ecs::{
     Approval, Approved, AwsClients, Catalogue, Observation, ObserveOptions, Plan, Proposed,
-    ServiceTarget, analyse, observe, observe_policy, propose,
+    ServiceTarget, StepOutcome, analyse, observe, observe_policy, propose,
 };
 use ecs_agent_lab::{LabConfig, LabHandle, LabServer, RequestOutcome, Scenario};
 
 pub(super) struct World {
     pub(super) lab: LabHandle,
     pub(super) clients: AwsClients,
-    context: Arc<CredentialContext>,
+    pub(super) context: Arc<CredentialContext>,
     sources: Sources,
     reference: CredentialReference,
 }
 
 impl World {
     pub(super) async fn of(scenario: &str) -> Self {
-        let scenario = Scenario::named(scenario).unwrap();
+        Self::playing(Scenario::named(scenario).unwrap()).await
+    }
+
+    pub(super) async fn playing(scenario: Scenario) -> Self {
         let lab = LabServer::start(LabConfig::new(scenario)).await.unwrap();
         let account = &lab.accounts()[0];
         let region = lab.truth().target.region.clone();
@@ -68,9 +71,26 @@ impl World {
         self.fill(scope).await;
     }
 
-    /// Narrows the clients' credentials to what this plan says.
-    pub(super) async fn may_carry_out(&self, plan: &Plan<Approved>) {
-        self.fill(ScopeRequest::operate(plan.grant().unwrap()))
+    /// Narrows the clients' credentials to what the session of this step may do.
+    pub(super) async fn may_carry_out(&self, plan: &Plan<Approved>, step: u32) {
+        let grant = plan.grant(step).unwrap();
+        self.fill(ScopeRequest::operate(grant)).await;
+    }
+
+    /// Narrows the clients' credentials to undoing these steps; they have to fit one session.
+    pub(super) async fn may_undo(&self, plan: &Plan<Approved>, done: &[StepOutcome]) {
+        let mut grants = plan.rollback_grants(done).unwrap();
+        // A plan that needs no inverse operation has no session to undo it.
+        if let Some((_, grant)) = grants.pop() {
+            assert!(grants.is_empty(), "more than one session to undo");
+            self.fill(ScopeRequest::operate(grant)).await;
+        }
+    }
+
+    /// Narrows the clients' credentials to whatever policy a test wants to see fail.
+    pub(super) async fn narrow_to(&self, statements: Vec<Statement>) {
+        let policy = SessionPolicy::new(statements).unwrap();
+        self.fill(ScopeRequest::operate(OperateGrant::new("a test", policy)))
             .await;
     }
 

@@ -6,7 +6,7 @@ use super::{Scenario, ScenarioError};
 use crate::oracle::Baseline;
 use crate::world::World;
 
-static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../scenarios");
+const FILES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../scenarios");
 
 /// A scenario that is ready to run: its world at the start, and what the oracle compares with.
 #[derive(Clone, Debug)]

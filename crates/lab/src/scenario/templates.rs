@@ -129,7 +129,7 @@ pub(super) fn add_service(
         enable_ecs_managed_tags: true,
         propagate_tags: "NONE".to_owned(),
         role_arn: None,
-        tags: Vec::new(),
+        tags: stack_tags(cluster, definition),
         deployments: Vec::new(),
         events: VecDeque::new(),
         service_deployments: Vec::new(),
@@ -495,6 +495,17 @@ fn add_scaling(region: &mut Region, service: &Service, min: u32, max: u32, at: D
         target_cpu_percent: 60,
         created_at: at,
     });
+}
+
+/// The tags that CloudFormation puts on what it owns.
+fn stack_tags(cluster: &str, definition: &ServiceDefinition) -> Vec<(String, String)> {
+    if !definition.stack {
+        return Vec::new();
+    }
+    let stack = format!("{cluster}-{}", definition.name);
+    [("stack-name", stack.as_str()), ("logical-id", "Service")]
+        .map(|(tag, value)| (format!("aws:cloudformation:{tag}"), value.to_owned()))
+        .to_vec()
 }
 
 fn add_stack(region: &mut Region, service: &Service, at: DateTime<Utc>) {

@@ -1,0 +1,521 @@
+//! Least privilege, on the wire: what a plan's session can do, and that it can do nothing else.
+//!
+//! For every typed operation the lab, which evaluates session policies as IAM does, is asked three
+//! things. Does the session of a plan with that one operation let it succeed, checks included? Does
+//! it fail when any one permission (an action on a resource) is taken away? And is every other
+//! write, and the same write on the service next door, refused?
+
+use std::collections::BTreeSet;
+
+use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
+use aws_sdk_ecs::types::{ContainerDefinition, Tag};
+use aws_smithy_types::retry::RetryConfig;
+use ecs_agent_credentials::Statement;
+use ecs_agent_ecs::{
+    Approved, Attempt, CreateLogGroup, Direction, ModifyTargetGroupHealthCheck, Observation,
+    ObserveOptions, Operation, Peer, Permission, Plan, PortRule, ProposedOperation,
+    RegisterScalableTarget, RegisterTaskDefinitionRevision, RevisionRef, SecurityGroupRuleChange,
+    ServiceTarget, StepStatus, StopTask, TaskDefinitionChange, UpdateService, observe, operate,
+    undo,
+};
+use ecs_agent_lab::{RequestOutcome, Scenario};
+
+use super::support::{World, approved};
+
+/// The longest session policy that STS takes, in characters.
+const LONGEST: usize = 2_048;
+
+/// A service whose log group is missing, so that every operation has something to do, and its
+/// sibling in the same cluster.
+const WORLD: &str = r#"
+name: policy-matrix
+title: Every operation has something to do
+request: api
+accounts:
+- id: "111122223333"
+  regions:
+  - name: us-east-1
+    clusters:
+    - name: prod
+      services:
+      - {name: api, template: fargate-web, scaling: {min: 2, max: 4}}
+      - {name: billing, template: fargate-web, scaling: {min: 2, max: 4}}
+events:
+- {minutes_ago: 15, change: {delete-log-group: {log_group: /ecs/prod/api}}}
+truth:
+  target: {cluster: prod, service: api}
+  causes: []
+  repairable: true
+"#;
+
+/// Declares the kinds of write and the list of all of them.
+macro_rules! kinds {
+    ($($kind:ident),* $(,)?) => {
+        /// A kind of write: one variant of [`Operation`], or one of its directions.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        enum Kind { $($kind),* }
+        const KINDS: &[Kind] = &[$(Kind::$kind),*];
+    };
+}
+
+kinds![
+    Register,
+    Deploy,
+    DeployExisting,
+    AuthorizeIngress,
+    AuthorizeEgress,
+    RevokeIngress,
+    RevokeEgress,
+    ModifyTargetGroup,
+    CreateLogGroup,
+    RegisterScalableTarget,
+    StopTask,
+];
+
+/// The kind of an operation. Without a wildcard on purpose: a new operation does not compile until
+/// it has a row in the matrix.
+fn kind_of(operation: &Operation) -> Kind {
+    match operation {
+        Operation::RegisterTaskDefinitionRevision(_) => Kind::Register,
+        Operation::UpdateService(update) => match update.task_definition {
+            Some(RevisionRef::Existing { .. }) => Kind::DeployExisting,
+            Some(RevisionRef::Step { .. }) | None => Kind::Deploy,
+        },
+        Operation::AuthorizeSecurityGroup(change) => match change.direction {
+            Direction::Ingress => Kind::AuthorizeIngress,
+            Direction::Egress => Kind::AuthorizeEgress,
+        },
+        Operation::RevokeSecurityGroup(change) => match change.direction {
+            Direction::Ingress => Kind::RevokeIngress,
+            Direction::Egress => Kind::RevokeEgress,
+        },
+        Operation::ModifyTargetGroupHealthCheck(_) => Kind::ModifyTargetGroup,
+        Operation::CreateLogGroup(_) => Kind::CreateLogGroup,
+        Operation::RegisterScalableTarget(_) => Kind::RegisterScalableTarget,
+        Operation::StopTask(_) => Kind::StopTask,
+    }
+}
+
+/// An operation of that kind on the observed service.
+fn operation(kind: Kind, seen: &Observation) -> Operation {
+    let update = |change: fn(&mut UpdateService)| {
+        let mut update = UpdateService {
+            cluster: seen.service.cluster_arn.clone(),
+            service: seen.service.arn.clone(),
+            ..UpdateService::default()
+        };
+        change(&mut update);
+        Operation::UpdateService(update)
+    };
+    let group = &seen.network.security_groups[0];
+    let rule = |direction: Direction, port: i32| SecurityGroupRuleChange {
+        group: seen.service.security_groups[0].clone(),
+        direction,
+        rule: PortRule {
+            from_port: port,
+            to_port: port,
+            peer: Peer::Group {
+                id: group.id.clone(),
+            },
+        },
+    };
+    match kind {
+        Kind::Register => {
+            let base = seen.task_definition.as_ref().unwrap();
+            let changes = vec![TaskDefinitionChange::SetTaskSize {
+                cpu: 1024,
+                memory_mib: 4096,
+            }];
+            Operation::RegisterTaskDefinitionRevision(RegisterTaskDefinitionRevision {
+                base: base.arn.clone(),
+                changes,
+            })
+        }
+        Kind::Deploy => update(|update| update.health_check_grace_period_seconds = Some(77)),
+        Kind::DeployExisting => {
+            let Operation::UpdateService(mut deploy) = update(|update| {
+                update.health_check_grace_period_seconds = Some(78);
+            }) else {
+                unreachable!("it is an update")
+            };
+            deploy.task_definition = Some(RevisionRef::Existing {
+                arn: seen.service.task_definition.clone(),
+            });
+            Operation::UpdateService(deploy)
+        }
+        Kind::AuthorizeIngress => Operation::AuthorizeSecurityGroup(rule(Direction::Ingress, 9001)),
+        Kind::AuthorizeEgress => Operation::AuthorizeSecurityGroup(rule(Direction::Egress, 9002)),
+        Kind::RevokeIngress => Operation::RevokeSecurityGroup(rule(Direction::Ingress, 9003)),
+        Kind::RevokeEgress => Operation::RevokeSecurityGroup(rule(Direction::Egress, 9004)),
+        Kind::ModifyTargetGroup => {
+            Operation::ModifyTargetGroupHealthCheck(ModifyTargetGroupHealthCheck {
+                target_group: seen.target_groups[0].arn.clone(),
+                healthy_threshold: Some(7),
+                ..ModifyTargetGroupHealthCheck::default()
+            })
+        }
+        Kind::CreateLogGroup => Operation::CreateLogGroup(CreateLogGroup {
+            name: log_group(seen),
+        }),
+        Kind::RegisterScalableTarget => Operation::RegisterScalableTarget(RegisterScalableTarget {
+            service: seen.service.arn.clone(),
+            min_capacity: 2,
+            max_capacity: 5,
+        }),
+        Kind::StopTask => Operation::StopTask(StopTask {
+            cluster: seen.service.cluster_arn.clone(),
+            task: running_task(seen),
+        }),
+    }
+}
+
+fn log_group(seen: &Observation) -> String {
+    let definition = seen.task_definition.as_ref().unwrap();
+    let log = definition.containers[0].log_configuration.as_ref().unwrap();
+    log.group.clone().unwrap()
+}
+
+fn running_task(seen: &Observation) -> String {
+    let running = |status: &str| status == "RUNNING";
+    let task = seen.tasks.iter().find(|task| running(&task.last_status));
+    task.unwrap().arn.clone()
+}
+
+/// Sends the write itself, without a plan and without its checks, on the observed service.
+async fn send(world: &World, kind: Kind, seen: &Observation) {
+    let shared = world.context.sdk_config().unwrap();
+    macro_rules! client {
+        ($sdk:ident) => {
+            $sdk::Client::from_conf(
+                $sdk::config::Builder::from(&shared)
+                    .retry_config(RetryConfig::disabled())
+                    .build(),
+            )
+        };
+    }
+    let group = seen.service.security_groups[0].as_str();
+    let rule = async |action: &str| {
+        let form = [
+            ("Action", action),
+            ("Version", "2016-11-15"),
+            ("GroupId", group),
+            ("IpPermissions.1.IpProtocol", "tcp"),
+            ("IpPermissions.1.FromPort", "9009"),
+            ("IpPermissions.1.ToPort", "9009"),
+            ("IpPermissions.1.Groups.1.GroupId", group),
+        ];
+        world.context.post_signed_form("ec2", &form).await.unwrap();
+    };
+    let service = &seen.service;
+    // Whether it is refused is read from the lab's own record, not from the answer.
+    match kind {
+        Kind::Register => {
+            let base = seen.task_definition.as_ref().unwrap();
+            let container = ContainerDefinition::builder().name("web").image("web");
+            let tag = Tag::builder().key("k").value("v").build();
+            let _answer = client!(aws_sdk_ecs)
+                .register_task_definition()
+                .family(&base.family)
+                .container_definitions(container.build())
+                .set_execution_role_arn(base.execution_role_arn.clone())
+                .tags(tag)
+                .send()
+                .await;
+        }
+        Kind::Deploy | Kind::DeployExisting => {
+            let _answer = client!(aws_sdk_ecs)
+                .update_service()
+                .cluster(&service.cluster_arn)
+                .service(&service.arn)
+                .desired_count(2)
+                .send()
+                .await;
+        }
+        Kind::AuthorizeIngress => rule("AuthorizeSecurityGroupIngress").await,
+        Kind::AuthorizeEgress => rule("AuthorizeSecurityGroupEgress").await,
+        Kind::RevokeIngress => rule("RevokeSecurityGroupIngress").await,
+        Kind::RevokeEgress => rule("RevokeSecurityGroupEgress").await,
+        Kind::ModifyTargetGroup => {
+            let _answer = client!(aws_sdk_elasticloadbalancingv2)
+                .modify_target_group()
+                .target_group_arn(&seen.target_groups[0].arn)
+                .healthy_threshold_count(6)
+                .send()
+                .await;
+        }
+        Kind::CreateLogGroup => {
+            let _answer = client!(aws_sdk_cloudwatchlogs)
+                .create_log_group()
+                .log_group_name(log_group(seen))
+                .send()
+                .await;
+        }
+        Kind::RegisterScalableTarget => {
+            let _answer = client!(aws_sdk_applicationautoscaling)
+                .register_scalable_target()
+                .service_namespace(ServiceNamespace::Ecs)
+                .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
+                .resource_id(format!("service/prod/{}", service.name))
+                .min_capacity(2)
+                .max_capacity(4)
+                .send()
+                .await;
+        }
+        Kind::StopTask => {
+            let _answer = client!(aws_sdk_ecs)
+                .stop_task()
+                .cluster(&service.cluster_arn)
+                .task(running_task(seen))
+                .send()
+                .await;
+        }
+    }
+}
+
+/// Sends the write and says whether the lab let it through to its handler.
+async fn is_let_through(world: &World, kind: Kind, seen: &Observation) -> bool {
+    let before = world.lab.requests().len();
+    send(world, kind, seen).await;
+    let requests = world.lab.requests();
+    let [request] = &requests[before..] else {
+        panic!("{kind:?} is one request: {:?}", &requests[before..]);
+    };
+    assert!(request.mutating, "{request:?}");
+    !matches!(request.outcome, RequestOutcome::Denied(_))
+}
+
+/// A lab with the service and its sibling, both read.
+struct Bench {
+    world: World,
+    seen: Observation,
+    sibling: Observation,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let scenario = Scenario::parse("policy-matrix.yaml", WORLD).unwrap();
+        let world = World::playing(scenario).await;
+        let seen = world.observe().await;
+        let sibling = ServiceTarget::new("prod", "billing");
+        let sibling = observe(&world.clients, &sibling, ObserveOptions::default())
+            .await
+            .unwrap();
+        Self {
+            world,
+            seen,
+            sibling,
+        }
+    }
+
+    /// What has to be there before an operation has something to do.
+    async fn prepare(&mut self, kind: Kind) {
+        let needs = match kind {
+            Kind::RevokeIngress => (Direction::Ingress, 9003),
+            Kind::RevokeEgress => (Direction::Egress, 9004),
+            Kind::Register
+            | Kind::Deploy
+            | Kind::DeployExisting
+            | Kind::AuthorizeIngress
+            | Kind::AuthorizeEgress
+            | Kind::ModifyTargetGroup
+            | Kind::CreateLogGroup
+            | Kind::RegisterScalableTarget
+            | Kind::StopTask => return,
+        };
+        let Operation::RevokeSecurityGroup(rule) = operation(kind, &self.seen) else {
+            unreachable!("it revokes")
+        };
+        assert_eq!((rule.direction, rule.rule.from_port), needs);
+        let adds = self.plan(Operation::AuthorizeSecurityGroup(rule));
+        self.world.may_carry_out(&adds, 1).await;
+        let added = operate(&self.world.clients, &adds, 1, &[], Attempt::First).await;
+        assert_eq!(added.unwrap().status, StepStatus::Applied);
+        self.world.may_read().await;
+        self.seen = self.world.observe().await;
+    }
+
+    fn plan(&self, operation: Operation) -> Plan<Approved> {
+        let proposed = ProposedOperation {
+            operation,
+            reason: "the matrix".to_owned(),
+        };
+        approved(Plan::from_model(vec![proposed], &self.seen).unwrap())
+    }
+}
+
+/// Each action on each resource under each set of conditions, one by one.
+fn atoms(permissions: &[Permission]) -> Vec<Statement> {
+    permissions
+        .iter()
+        .flat_map(|permission| {
+            permission.actions.iter().flat_map(move |action| {
+                permission.resources.iter().map(move |resource| Statement {
+                    sid: None,
+                    actions: vec![action.clone()],
+                    resources: vec![resource.clone()],
+                    conditions: permission.conditions.clone(),
+                })
+            })
+        })
+        .collect()
+}
+
+/// Every list that lacks one of the permissions, with what it lacks.
+fn each_without_one(permissions: &[Permission]) -> Vec<(String, Vec<Statement>)> {
+    let all = atoms(permissions);
+    (0..all.len())
+        .map(|lacking| {
+            let mut rest = all.clone();
+            let gone = rest.remove(lacking);
+            (
+                format!("{} on {}", gone.actions[0], gone.resources[0]),
+                rest,
+            )
+        })
+        .filter(|(_, rest)| !rest.is_empty())
+        .collect()
+}
+
+async fn row(kind: Kind) {
+    let mut bench = Bench::new().await;
+    bench.prepare(kind).await;
+    let plan = bench.plan(operation(kind, &bench.seen));
+    assert_eq!(kind_of(&plan.content().steps[0].operation), kind);
+    let world = &bench.world;
+    let session = plan.sessions().unwrap().remove(0);
+    let policy = session.policy();
+    assert!(policy.to_json().len() <= LONGEST, "{}", policy.to_json());
+    assert!(policy.packed_bytes() <= 800, "{}", policy.to_json());
+
+    // Minimal: without any one permission the operation fails, and changes nothing.
+    let writes = world.writes().len();
+    let lacking = each_without_one(&session.permissions);
+    assert!(lacking.len() > 1, "{kind:?}: {lacking:?}");
+    for (what, statements) in lacking {
+        world.narrow_to(statements).await;
+        let outcome = operate(&world.clients, &plan, 1, &[], Attempt::First).await;
+        let succeeded = outcome
+            .as_ref()
+            .is_ok_and(|outcome| outcome.status.in_effect());
+        assert!(!succeeded, "{kind:?} does not need {what}: {outcome:?}");
+    }
+    let applied = |request: &&ecs_agent_lab::RequestRecord| {
+        request.mutating && request.outcome == RequestOutcome::Allowed
+    };
+    let applied_before = world.lab.requests()[..].iter().filter(applied).count();
+    let prepared = usize::from(matches!(kind, Kind::RevokeIngress | Kind::RevokeEgress));
+    assert_eq!(applied_before, prepared, "{kind:?}");
+
+    // Nothing else: no other write on the service, no write at all on the service next door.
+    world.may_carry_out(&plan, 1).await;
+    let same = |other: Kind| {
+        let deploys = [Kind::Deploy, Kind::DeployExisting];
+        other == kind || (deploys.contains(&other) && deploys.contains(&kind))
+    };
+    for other in KINDS {
+        let next_door = is_let_through(world, *other, &bench.sibling).await;
+        assert!(!next_door, "{kind:?} allows {other:?} on the sibling");
+        if !same(*other) {
+            let let_through = is_let_through(world, *other, &bench.seen).await;
+            assert!(!let_through, "{kind:?} allows {other:?} on the service");
+        }
+    }
+
+    // Sufficient: under its own session it succeeds, with its checks, and no call is refused.
+    let denied = world.denied().len();
+    let outcome = operate(&world.clients, &plan, 1, &[], Attempt::First)
+        .await
+        .unwrap();
+    assert_eq!(outcome.status, StepStatus::Applied, "{kind:?}");
+    assert_eq!(
+        world.denied().len(),
+        denied,
+        "{:?}",
+        &world.denied()[denied..]
+    );
+    assert!(world.writes().len() > writes);
+
+    undo_row(&bench, kind, &plan, &[outcome]).await;
+
+    // The lab lets the write itself through: what was refused above was refused by the policy.
+    world.may_carry_out(&plan, 1).await;
+    assert!(is_let_through(world, kind, &bench.seen).await, "{kind:?}");
+}
+
+/// The same for undoing it: sufficient and minimal.
+async fn undo_row(
+    bench: &Bench,
+    kind: Kind,
+    plan: &Plan<Approved>,
+    done: &[ecs_agent_ecs::StepOutcome],
+) {
+    let world = &bench.world;
+    let sessions = plan.rollback_sessions(done).unwrap();
+    let Some(session) = sessions.first() else {
+        let nothing_to_undo = [Kind::Register, Kind::CreateLogGroup, Kind::StopTask];
+        assert!(nothing_to_undo.contains(&kind), "{kind:?} has no way back");
+        return;
+    };
+    for (what, statements) in each_without_one(&session.permissions) {
+        world.narrow_to(statements).await;
+        let outcome = undo(&world.clients, plan, 1, done, Attempt::First).await;
+        let succeeded = outcome
+            .as_ref()
+            .is_ok_and(|outcome| outcome.as_ref().is_some_and(|one| one.status.in_effect()));
+        assert!(
+            !succeeded,
+            "undoing {kind:?} does not need {what}: {outcome:?}"
+        );
+    }
+    world.may_undo(plan, done).await;
+    let denied = world.denied().len();
+    let outcome = undo(&world.clients, plan, 1, done, Attempt::First)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(outcome.status, StepStatus::Applied, "undoing {kind:?}");
+    assert_eq!(world.denied().len(), denied, "undoing {kind:?}");
+}
+
+/// One test a row, so that they run side by side.
+macro_rules! rows {
+    ($($name:ident: $($kind:ident),+;)*) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                $(row(Kind::$kind).await;)+
+            }
+        )*
+
+        #[test]
+        fn every_kind_of_write_has_a_row() {
+            let rows: BTreeSet<Kind> = [$($(Kind::$kind),+),*].into();
+            assert_eq!(rows, KINDS.iter().copied().collect());
+        }
+    };
+}
+
+rows! {
+    registering_a_revision_needs_all_it_has_and_gets_nothing_else: Register;
+    updating_a_service_needs_all_it_has_and_gets_nothing_else: Deploy;
+    deploying_a_revision_needs_all_it_has_and_gets_nothing_else: DeployExisting;
+    adding_a_rule_needs_all_it_has_and_gets_nothing_else: AuthorizeIngress, AuthorizeEgress;
+    removing_a_rule_needs_all_it_has_and_gets_nothing_else: RevokeIngress, RevokeEgress;
+    changing_a_health_check_needs_all_it_has_and_gets_nothing_else: ModifyTargetGroup;
+    creating_a_log_group_needs_all_it_has_and_gets_nothing_else: CreateLogGroup;
+    changing_scaling_limits_needs_all_it_has_and_gets_nothing_else: RegisterScalableTarget;
+    stopping_a_task_needs_all_it_has_and_gets_nothing_else: StopTask;
+}
+
+#[tokio::test]
+async fn a_session_that_observes_can_write_nothing() {
+    let bench = Bench::new().await;
+    bench.world.may_read().await;
+    for kind in KINDS {
+        for seen in [&bench.seen, &bench.sibling] {
+            let let_through = is_let_through(&bench.world, *kind, seen).await;
+            assert!(!let_through, "an observation may {kind:?}");
+        }
+    }
+    assert!(bench.world.lab.health().bystanders_untouched);
+}
