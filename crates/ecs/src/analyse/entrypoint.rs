@@ -144,6 +144,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_task_whose_words_were_not_read_ended_as_its_sibling_did() {
+        let mut world = World::deploying(|_| ());
+        world.exited(-90, 127);
+        world.exited(-60, 127);
+        world.says("web", 1, "exec /app/start.sh: no such file or directory");
+        let diagnosis = assert_roots(&world, &["entrypoint-script-bad-shebang"]);
+        let tasks = diagnosis.findings[0]
+            .affected
+            .iter()
+            .filter(|name| name.contains(":task/"))
+            .count();
+        assert_eq!(tasks, 2);
+    }
+
     /// Look-alikes: a program that is not there, and one for another CPU.
     #[test]
     fn a_missing_or_foreign_program_is_no_broken_script() {

@@ -45,20 +45,20 @@ pub(crate) fn exits(view: &View<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     let mut findings: Vec<Finding> = Vec::new();
-    let mut explained = Vec::new();
+    let mut explained: Vec<((&str, &str), String)> = Vec::new();
     let mut unexplained = Vec::new();
-    for task in view.failures() {
-        let ended_by_itself = match task.stop_code.as_deref() {
-            Some("EssentialContainerExited") => true,
-            // A program that cannot even be started is reported as a failed start.
-            Some("TaskFailedToStart") => {
-                has_any(&reasons(task), &["CannotStartContainer", "OutOfMemory"])
-            }
-            _ => reasons(task).contains("Essential container in task exited"),
-        };
-        let Some(ending) = ended_by_itself.then(|| ending(view, task)).flatten() else {
+    for ending in endings(view) {
+        let task = ending.task;
+        // A task whose own last words were not read ended as its siblings did.
+        if ending.lines.is_empty()
+            && ending.container.reason.is_none()
+            && let Some((_, mode)) = explained
+                .iter()
+                .find(|(program, _)| *program == ending.program())
+        {
+            affect(&mut findings, mode, task);
             continue;
-        };
+        }
         let specific = out_of_memory(view, &ending)
             .or_else(|| entrypoint::java_heap(view, &ending))
             .or_else(|| entrypoint::bad_shebang(view, &ending))
@@ -70,21 +70,47 @@ pub(crate) fn exits(view: &View<'_>) -> Vec<Finding> {
             .or_else(|| dependency(view, &ending, &patterns));
         match specific {
             Some(finding) => {
-                explained.push(ending.program());
+                explained.push((ending.program(), finding.mode.clone()));
                 add(&mut findings, finding, task);
             }
             None => unexplained.push(ending),
         }
     }
-    // Tasks whose own last words were not read ended as their siblings did.
     for ending in &unexplained {
-        if !explained.contains(&ending.program())
-            && let Some(finding) = crash(view, ending, &patterns)
-        {
+        let known = explained
+            .iter()
+            .any(|(program, _)| *program == ending.program());
+        if !known && let Some(finding) = crash(view, ending, &patterns) {
             add(&mut findings, finding, ending.task);
         }
     }
     findings
+}
+
+/// Tasks that ended by themselves; those whose last words were read come first.
+fn endings<'a>(view: &View<'a>) -> Vec<Ending<'a>> {
+    let ended_by_itself = |task: &TaskSnapshot| match task.stop_code.as_deref() {
+        Some("EssentialContainerExited") => true,
+        // A program that cannot even be started is reported as a failed start.
+        Some("TaskFailedToStart") => {
+            has_any(&reasons(task), &["CannotStartContainer", "OutOfMemory"])
+        }
+        _ => reasons(task).contains("Essential container in task exited"),
+    };
+    let mut endings: Vec<Ending<'a>> = view
+        .failures()
+        .filter(|task| ended_by_itself(task))
+        .filter_map(|task| ending(view, task))
+        .collect();
+    endings.sort_by_key(|ending| ending.lines.is_empty());
+    endings
+}
+
+/// Adds to the finding of this mode a task that it is about.
+fn affect(findings: &mut [Finding], mode: &str, task: &TaskSnapshot) {
+    if let Some(known) = findings.iter_mut().find(|known| known.mode == mode) {
+        known.affected.push(task.arn.clone());
+    }
 }
 
 /// Adds a finding, or to a known one of its mode the task that it is about.

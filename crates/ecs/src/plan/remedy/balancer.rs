@@ -131,9 +131,15 @@ pub(super) fn slow_app(observation: &Observation, finding: &Finding) -> Remedy {
                 ..ModifyTargetGroupHealthCheck::default()
             })
         });
-    Remedy::of(change.into_iter().collect()).or(
-        ROLL_BACK,
-        ROLL_BACK_COST,
-        back(observation, differs),
+    let patience: Vec<Operation> = change.into_iter().collect();
+    let rollback = back(observation, differs);
+    if rollback.is_empty() {
+        return Remedy::of(patience);
+    }
+    // A program that was quick enough until this release is repaired, not waited for.
+    Remedy::of(rollback).or(
+        "Give the health check more time",
+        "users wait as long as the check does",
+        patience,
     )
 }

@@ -62,6 +62,18 @@ pub(crate) fn of(observation: &Observation, diagnosis: &Diagnosis, finding: &Fin
         "required-env-var-missing" => variable(observation, finding),
         "app-crash-exit-nonzero"
         | "app-dependency-unreachable"
+        | "elb-hc-auth-or-redirect"
+        | "elb-hc-dependency-503"
+        | "elb-hc-protocol-mismatch"
+        | "entrypoint-script-bad-shebang"
+        | "exit-126-not-executable"
+        | "firelens-config-or-router-crash"
+        | "image-digest-gone-version-consistency"
+        | "jvm-heap-misconfigured"
+        | "log-group-create-denied"
+        | "private-registry-credentials-bad"
+        | "secret-kms-decrypt-denied"
+        | "task-role-permission-missing-app"
         | "elb-hc-app-bound-to-localhost" => back_if(observation, differs),
         "oom-kill-137" => memory(observation, finding),
         "exec-format-error" | "image-platform-mismatch-manifest" => architecture(observation),
