@@ -487,6 +487,16 @@ fn placement_failures_are_told_apart() {
             vec![instance(100, true)],
         ),
         (
+            "task-larger-than-instance",
+            format!(
+                "{NO_PLACE} The closest matching container-instance 1 has insufficient memory available."
+            ),
+            vec![ContainerInstanceSnapshot {
+                registered_memory_mib: 300,
+                ..instance(100, true)
+            }],
+        ),
+        (
             "agent-disconnected",
             format!(
                 "{NO_PLACE} The closest matching container-instance 1 encountered error \"AGENT\"."

@@ -25,7 +25,8 @@ pub(crate) fn none_registered(view: &View<'_>) -> Option<Finding> {
         .finish()
 }
 
-/// `insufficient-memory-instances`, `insufficient-cpu-instances`.
+/// `insufficient-memory-instances`, `insufficient-cpu-instances`; `task-larger-than-instance` when not
+/// even an empty one would do.
 pub(crate) fn too_small(view: &View<'_>) -> Vec<Finding> {
     [
         (
@@ -67,6 +68,20 @@ pub(crate) fn too_small(view: &View<'_>) -> Vec<Finding> {
         if free.is_some_and(|(free, _)| free >= needed && needed > 0) {
             return None;
         }
+        let largest = view
+            .observation
+            .container_instances
+            .iter()
+            .map(|instance| match memory {
+                true => instance.registered_memory_mib,
+                false => instance.registered_cpu,
+            })
+            .max()
+            .filter(|largest| *largest > 0);
+        let mode = match largest {
+            Some(largest) if needed > largest => "task-larger-than-instance",
+            Some(_) | None => mode,
+        };
         let most = free.map_or_else(String::new, |(free, _)| {
             format!(" and the roomiest instance has {free}")
         });

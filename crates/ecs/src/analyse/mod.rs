@@ -16,6 +16,7 @@ mod finding;
 mod grounding;
 mod health;
 mod image;
+mod intended;
 mod network;
 mod secrets;
 mod stated;
@@ -34,7 +35,7 @@ use crate::observation::{GapReason, Observation};
 use deployment::listed;
 
 /// All analyses; the order says nothing.
-const ANALYSES: [fn(&View<'_>) -> Vec<Finding>; 18] = [
+const ANALYSES: [fn(&View<'_>) -> Vec<Finding>; 19] = [
     image::reference,
     image::permission,
     secrets::secrets,
@@ -45,6 +46,7 @@ const ANALYSES: [fn(&View<'_>) -> Vec<Finding>; 18] = [
     stated::stated,
     access::access,
     answers::answers,
+    |view| listed(intended::stopped_by_user(view)),
     exits::exits,
     health::container_checks,
     balancer::checks,
@@ -73,6 +75,7 @@ pub fn analyse(observation: &Observation, catalogue: &Catalogue) -> Diagnosis {
         .collect();
     if !findings.is_empty() {
         findings.extend(deployment::deaf_to_sigterm(&view));
+        findings.extend(intended::notes(&view));
     }
     findings.retain(|finding| ground(observation, finding).is_ok());
     settle_roles(&mut findings);

@@ -91,13 +91,11 @@ pub(crate) fn of(observation: &Observation, diagnosis: &Diagnosis, finding: &Fin
         }
         "fargate-public-subnet-no-public-ip" => network::public_ip(observation),
         "subnet-ip-exhaustion" => network::more_subnets(observation),
-        "insufficient-memory-instances" | "insufficient-cpu-instances" => {
-            back_if(observation, |good, bad| {
-                good.memory_mib < bad.memory_mib
-                    || good.cpu < bad.cpu
-                    || reserved(good) < reserved(bad)
-            })
-        }
+        "insufficient-memory-instances"
+        | "insufficient-cpu-instances"
+        | "task-larger-than-instance" => back_if(observation, |good, bad| {
+            good.memory_mib < bad.memory_mib || good.cpu < bad.cpu || reserved(good) < reserved(bad)
+        }),
         "service-desired-count-zero" => desired_count(observation),
         "task-definition-inactive" => register_again(observation),
         "scaling-at-max-capacity" => scaling(observation),
