@@ -75,6 +75,10 @@ impl ServiceHints {
     }
 }
 
+/// Label of the registry in an invocation's sources, for a service that the configuration does not
+/// list itself.
+pub const REGISTRY: &str = "registry";
+
 /// A service that the operator registered, with the credentials that reach it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -347,6 +347,7 @@ impl SettingFlags {
             environment: self.environment.clone(),
             data_dir: self.data_dir.clone(),
             retries: None,
+            registry: None,
             services: Vec::new(),
         }
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ecs_agent_core::{
-    InvocationSettings, LogHook, LogMoment, Mode, Permissions, ProgressSink, RunbookModel,
-    ServiceHints, Timer, TokioTimer, VerificationPace,
+    InvocationSettings, LogHook, LogMoment, Mode, Permissions, ProgressSink, REGISTRY,
+    RunbookModel, ServiceHints, Timer, TokioTimer, VerificationPace,
 };
 use ecs_agent_credentials::{CredentialReference, Endpoints, Region, Sources};
 use ecs_agent_models::Model;
@@ -132,7 +132,10 @@ pub(crate) fn person(
 
 /// The sources that the configuration allows, with the keys read anew.
 pub(crate) fn sources(configuration: &Configuration) -> Result<Sources, CliError> {
-    let builder = Sources::builder().retries(configuration.retries.value);
+    let mut builder = Sources::builder().retries(configuration.retries.value);
+    if let Some(registry) = &configuration.registry {
+        builder = builder.with_registry(REGISTRY, registry.registry());
+    }
     Ok(match configuration
         .credentials
         .as_ref()

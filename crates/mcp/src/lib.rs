@@ -9,12 +9,18 @@
 
 mod backend;
 mod catalogue;
+mod client;
 mod message;
 mod serve;
 mod text;
 mod tools;
 
 pub use backend::{Backend, BackendError, BoxFuture};
+pub use client::{
+    ChildAws, ChildCredentials, ChildError, ChildLog, ChildNetwork, ChildPool, ChildServer,
+    DetachedReach, Ending, Gap, McpRegistry, NetworkLevel, RoomLevel, RoomLimits, ServerSettings,
+    Sink, Untrusted,
+};
 pub use message::{
     DiagnoseParams, DiagnoseResponse, DiagnosisStatus, FindParams, FindResponse, FoundService,
     Match, PlanResponse, Question, QuestionOption, ReportResponse, ThreadParams, ThreadSummary,

@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::registry::{self, Registered};
 use super::{NoArguments, Tool, ToolInput, ToolReply, spec_of};
 use crate::session::{Session, values};
-use crate::settings::RegisteredService;
 
 /// Opens the invocation's own reference for reading.
 pub(crate) struct SetContext;
@@ -81,15 +81,15 @@ impl Tool for Clear {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct StackJobArguments {
+pub(super) struct StackJobArguments {
     /// Name of the registered service, or words that contain it.
-    service: String,
+    pub(super) service: String,
     /// Organisation, if the person named one.
     #[serde(default)]
-    organization: Option<String>,
+    pub(super) organization: Option<String>,
     /// Environment, if the person named one.
     #[serde(default)]
-    environment: Option<String>,
+    pub(super) environment: Option<String>,
 }
 
 /// Opens the credentials that the operator registered for a service.
@@ -110,18 +110,21 @@ impl Tool for FromStackJob {
                 Ok(arguments) => arguments,
                 Err(outcome) => return outcome.into(),
             };
-            match registered(session, &arguments).as_slice() {
-                [] => ToolOutcome::success(
-                    json!({
+            match registry::find(session, &arguments).await {
+                Registered::No { gap } => {
+                    let mut said = json!({
                         "registered": false,
                         "next": "use set_aws_credentials_context and find_ecs_service",
-                    })
-                    .to_string(),
-                )
-                .into(),
-                [service] => {
+                    });
+                    if let Some((object, gap)) = said.as_object_mut().zip(gap) {
+                        object.insert("gap".to_owned(), json!(gap));
+                    }
+                    ToolOutcome::success(said.to_string()).into()
+                }
+                Registered::One(service) => {
                     let mut outcome = open(session, &service.credentials).await;
-                    if let Ok(mut described) = serde_json::from_str::<serde_json::Value>(&outcome.text)
+                    if let Ok(mut described) =
+                        serde_json::from_str::<serde_json::Value>(&outcome.text)
                         && let Some(object) = described.as_object_mut()
                     {
                         object.insert("cluster".to_owned(), json!(service.cluster));
@@ -130,52 +133,25 @@ impl Tool for FromStackJob {
                     }
                     outcome.into()
                 }
-                several => ToolOutcome::error(
+                Registered::Several(candidates) => ToolOutcome::error(
                     json!({
-                        "error": format!("{} registered services match `{}`", several.len(), arguments.service),
-                        "candidates": several.iter().map(|service| json!({
-                            "name": service.name, "organization": service.organization,
-                            "environment": service.environment,
-                        })).collect::<Vec<_>>(),
+                        "error": format!(
+                            "{} registered services match `{}`",
+                            candidates.len(),
+                            arguments.service
+                        ),
+                        "candidates": candidates,
                         "next": "name organization or environment, or ask the person",
                     })
                     .to_string(),
                 )
                 .into(),
+                Registered::Unusable(why) => {
+                    ToolOutcome::error(json!({ "error": why }).to_string()).into()
+                }
             }
         })
     }
-}
-
-fn registered<'a>(session: &'a Session, wanted: &StackJobArguments) -> Vec<&'a RegisteredService> {
-    let organization = wanted.organization.as_ref().or(session
-        .settings
-        .hints
-        .organization
-        .as_ref());
-    let environment = wanted
-        .environment
-        .as_ref()
-        .or(session.settings.hints.environment.as_ref());
-    let words: Vec<String> = wanted
-        .service
-        .split(|character: char| {
-            !character.is_alphanumeric() && character != '-' && character != '_'
-        })
-        .map(str::to_lowercase)
-        .collect();
-    session
-        .settings
-        .registry
-        .iter()
-        .filter(|service| {
-            words
-                .iter()
-                .any(|word| *word == service.name.to_lowercase())
-        })
-        .filter(|service| organization.is_none() || service.organization.as_ref() == organization)
-        .filter(|service| environment.is_none() || service.environment.as_ref() == environment)
-        .collect()
 }
 
 /// Fills the context for reading and remembers the reference, so that whoever continues the thread

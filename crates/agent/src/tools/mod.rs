@@ -7,6 +7,7 @@ mod execute;
 mod identify;
 mod observe;
 mod propose;
+mod registry;
 mod report;
 mod rollback;
 mod service_context;

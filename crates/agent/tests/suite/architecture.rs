@@ -190,3 +190,26 @@ fn the_core_does_no_io() {
         }
     }
 }
+
+#[test]
+fn unsafe_code_stays_in_the_modules_that_exist_for_it() {
+    const KNOWN: [&str; 2] = ["credentials/src/memory.rs", "mcp/src/client/pre_exec.rs"];
+    let mut found = Vec::new();
+    for (room, _) in MAY_USE {
+        for (path, code) in sources(room) {
+            let is_known = KNOWN.iter().any(|known| path.ends_with(known));
+            let has_unsafe = ["unsafe {", "unsafe fn", "unsafe impl"]
+                .iter()
+                .any(|word| code.contains(word));
+            assert!(is_known || !has_unsafe, "{}", path.display());
+            if has_unsafe {
+                found.push(path);
+            }
+        }
+    }
+    assert_eq!(
+        found.len(),
+        KNOWN.len(),
+        "a list that is longer than it has to be: {found:?}"
+    );
+}

@@ -102,6 +102,13 @@ fn rows(configuration: &Configuration) -> Vec<Row> {
                 .as_ref()
                 .map(|s| (s.value.display().to_string(), s.origin)),
         },
+        Row {
+            name: "registry",
+            value: c
+                .registry
+                .as_ref()
+                .map(|r| (r.command.display().to_string(), Origin::File)),
+        },
         always(
             "services",
             format!("{} registered", c.services.len()),

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use ecs_agent_credentials::{EndpointUrl, Region, RoleArn};
 use serde::{Deserialize, Serialize};
 
+use super::registry::RegistryEntry;
 use super::services::ServiceEntry;
 use crate::span::Span;
 
@@ -30,6 +31,7 @@ pub(crate) struct Layer {
     pub(crate) organization: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) registry: Option<RegistryEntry>,
     pub(crate) services: Vec<ServiceEntry>,
 }
 

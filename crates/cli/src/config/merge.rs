@@ -8,6 +8,7 @@ use ecs_agent_credentials::{CredentialReference, EndpointUrl, Endpoints, Region,
 use super::environment::{self, EnvironmentLayerError};
 use super::file::{self, FileError};
 use super::layer::{CredentialChoice, Layer, ModelChoice};
+use super::registry::RegistryEntry;
 use super::services::ServiceEntry;
 use crate::environment::Environment;
 use crate::span::Span;
@@ -86,6 +87,7 @@ pub(crate) struct Configuration {
     pub(crate) organization: Option<Setting<String>>,
     pub(crate) environment: Option<Setting<String>>,
     pub(crate) data_dir: Option<Setting<PathBuf>>,
+    pub(crate) registry: Option<RegistryEntry>,
     pub(crate) services: Vec<ServiceEntry>,
 }
 
@@ -125,6 +127,7 @@ impl Configuration {
             organization: layers.strongest(|l| l.organization.clone()),
             environment: layers.strongest(|l| l.environment.clone()),
             data_dir: layers.strongest(|l| l.data_dir.clone()).or(usual_data_dir),
+            registry: layers.file.registry,
             services: layers.file.services,
         };
         if configuration.external_id.is_some() && configuration.role_arn.is_none() {
@@ -135,16 +138,18 @@ impl Configuration {
 
     /// What the invocation starts with: a name, never a secret.
     pub(crate) fn reference(&self) -> Result<CredentialReference, ConfigurationError> {
-        let chosen = self
-            .credentials
-            .as_ref()
-            .ok_or(ConfigurationError::NoCredentials)?;
-        let base = match &chosen.value {
-            CredentialChoice::Profile(name) => CredentialReference::Profile { name: name.clone() },
-            CredentialChoice::Environment => CredentialReference::Static {
+        let chosen = self.credentials.as_ref().map(|chosen| &chosen.value);
+        let base = match chosen {
+            Some(CredentialChoice::Profile(name)) => {
+                CredentialReference::Profile { name: name.clone() }
+            }
+            Some(CredentialChoice::Chain) => CredentialReference::DefaultChain,
+            // With a registry there may be nothing else: its services bring their own credentials,
+            // and whatever is not registered finds these keys missing.
+            None if self.registry.is_none() => return Err(ConfigurationError::NoCredentials),
+            Some(CredentialChoice::Environment) | None => CredentialReference::Static {
                 label: ENVIRONMENT_LABEL.to_owned(),
             },
-            CredentialChoice::Chain => CredentialReference::DefaultChain,
         };
         Ok(match &self.role_arn {
             None => base,

@@ -4,6 +4,7 @@ mod environment;
 mod file;
 mod layer;
 mod merge;
+mod registry;
 mod services;
 
 pub(crate) use layer::{CredentialChoice, CredentialKeyword, Layer, ModelChoice};

@@ -1,7 +1,9 @@
 //! One module a part of the command line.
 
+mod children;
 mod config;
 mod help;
+mod registry;
 
 use std::process::{Command, Output};
 

@@ -1,0 +1,6 @@
+//! One module a property.
+
+mod ending;
+mod peer;
+mod registry;
+mod room;
