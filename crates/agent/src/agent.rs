@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ecs_agent_credentials::{CredentialContext, Sources};
+use ecs_agent_credentials::{CredentialContext, LeakBlocked, Sources};
 use ecs_agent_ecs::{Catalogue, CatalogueError};
 use ecs_agent_runtime::{EventBody, InterruptId, MessageId, RunId, ThreadId, ThreadStatus};
 use ecs_agent_store::{LeaseError, StoreError};
@@ -54,6 +54,10 @@ pub enum AgentError {
     /// The catalogue that is built in cannot be read.
     #[error("the built-in knowledge cannot be read")]
     Catalogue(#[from] CatalogueError),
+    /// Something was about to leave that held a secret in use. It was withheld, the credentials are
+    /// cleared, and the run ended.
+    #[error(transparent)]
+    Leak(#[from] LeakBlocked),
     /// The thread is empty.
     #[error("nothing was said on thread {thread} yet; start it with a sentence")]
     NothingSaid {
@@ -142,6 +146,7 @@ impl EcsDeepAgent {
         let mut log = ThreadLog::open(
             session.trail.clone(),
             &session.settings,
+            &session.context,
             session.thread,
             agents(&self.toolbox),
         )

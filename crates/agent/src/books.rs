@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ecs_agent_credentials::{CredentialContext, InvocationId};
+use ecs_agent_credentials::{CredentialContext, InvocationId, Sink};
 use ecs_agent_runtime::{RunId, ThreadId};
 use ecs_agent_store::{AuditChain, AuditEntry, RunLease, RunOwner, StoreError, TenantScope};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::agent::AgentError;
+use crate::exits;
 use crate::log::ThreadLog;
 use crate::settings::InvocationSettings;
 use crate::trail::AuditTrail;
@@ -65,10 +66,11 @@ impl Books {
     ) -> Result<AuditChain, StoreError> {
         for (path, text) in log.map(ThreadLog::files).unwrap_or_default() {
             let kind = path.trim_start_matches('/');
+            let text = exits::text_or_notice(context, Sink::Report, &text);
             let now = self.settings.timer.now();
             self.settings
                 .store
-                .save_report(&self.tenant, self.thread, kind, &text, now)
+                .save_report(&self.tenant, self.thread, kind, text, now)
                 .await?;
         }
         let content = json!({

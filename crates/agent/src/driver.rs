@@ -10,6 +10,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use ecs_agent_credentials::Sink;
 use ecs_agent_models::ModelError;
 use ecs_agent_runtime::{
     AgentName, Attempt, Budget, Effect, EffectKey, EventBody, FramePath, InterruptId, ModelRequest,
@@ -22,6 +23,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::exits::{self, LEAK_GUARD};
 use crate::log::{LogError, ThreadLog};
 use crate::session::Session;
 use crate::tools::{Intent, ToolInput, ToolReply, Toolbox};
@@ -60,6 +62,13 @@ pub(crate) async fn drive(
     let mut stopping = false;
 
     loop {
+        // Something was withheld: whatever it was, this run cannot be trusted with credentials.
+        if !stopping && session.context.withheld().is_some() && !is_ending(log) {
+            stopping = true;
+            reads.clear();
+            let by = LEAK_GUARD.to_owned();
+            log.append(EventBody::CancelRequested { by }).await?;
+        }
         for effect in log.thread().effects() {
             let key = effect.key();
             match effect {
@@ -141,6 +150,10 @@ pub(crate) async fn drive(
     }
 }
 
+fn is_ending(log: &ThreadLog) -> bool {
+    log.thread().outstanding() == [EffectKey::End]
+}
+
 fn intent_of(toolbox: &Toolbox, agent: &AgentName, call: &ToolCall, input: &ToolInput) -> Intent {
     toolbox
         .find(agent.as_str(), &call.name)
@@ -161,6 +174,9 @@ async fn ask_model(
             .timer
             .sleep(wait.min(LONGEST_BACKOFF))
             .await;
+    }
+    if exits::inspect(&session.context, Sink::ModelRequest, &request).is_err() {
+        return (key, exits::model_refused(frame));
     }
     let event = match session.settings.model.respond(request).await {
         Ok(reply) => EventBody::ModelReplied {

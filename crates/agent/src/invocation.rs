@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ecs_agent_credentials::{
-    Cell, CellError, ClearGuard, CredentialContext, InvocationId, Sources,
+    Cell, CellError, ClearGuard, CredentialContext, InvocationId, Sink, Sources,
 };
 use ecs_agent_runtime::{Budget, InterruptId, RunOutcome, ThreadId};
 use ecs_agent_store::AuditChain;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::agent::{AgentError, EcsDeepAgent, Input};
 use crate::books::Books;
 use crate::driver::Stop;
+use crate::exits;
 use crate::log::ThreadLog;
 use crate::settings::InvocationSettings;
 use crate::trail::AuditTrail;
@@ -133,13 +134,15 @@ async fn run_on_cell(
     cancel: CancellationToken,
     invocation: InvocationId,
 ) -> Result<InvocationResult, AgentError> {
-    let context = CredentialContext::new(
+    let context = CredentialContext::guarded(
         invocation,
         settings.region.clone(),
         settings.endpoints.clone(),
+        settings.leak_guard.clone(),
     );
     let guard = ClearGuard::new(context.clone());
     let person = sources.person().map(str::to_owned);
+    let sources = sources.watched_by(&context);
     let trail = AuditTrail::new(settings.clone(), thread, context.clone(), person);
     let books = Books::open(&settings, thread, trail.clone()).await?;
     let agent = EcsDeepAgent::builder()
@@ -148,19 +151,28 @@ async fn run_on_cell(
         .trail(trail.clone())
         .build(thread)?;
     let ran = run_on_record(&agent, input, &cancel, &trail).await;
+    let left = ran.as_ref().ok();
+    let left = left.map(|(_, log)| (log.state().values().clone(), log.files()));
+    // On a hit the context knows, which is what decides below.
+    let _withheld = exits::inspect(&context, Sink::ThreadState, &left);
     drop(guard);
     let audit = books
         .close(ran.as_ref().ok().map(|(_, log)| log), &context)
         .await?;
+    // The guard's word comes first: what else went wrong then is a consequence of it.
+    if let Some(blocked) = context.withheld() {
+        return Err(blocked.into());
+    }
     let (stop, log) = ran?;
+    let (values, files) = left.unwrap_or_default();
     let calls = context.calls();
     let attempts = calls.iter().map(|call| call.attempts as usize).sum();
     Ok(InvocationResult {
         thread,
         invocation,
         status: status(stop, &log),
-        values: log.state().values().clone(),
-        files: log.files(),
+        values,
+        files,
         calls: calls.len(),
         attempts,
         request_ids: calls

@@ -12,6 +12,7 @@ mod agent;
 mod books;
 mod definition;
 mod driver;
+mod exits;
 mod invocation;
 mod log;
 mod progress;

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ecs_agent_credentials::{CredentialContext, LeakBlocked};
 use ecs_agent_runtime::{
     AgentSpec, ApplyError, Event, EventBody, FramePath, Thread, ThreadId, ThreadState, ToolCallId,
 };
 use ecs_agent_store::{AppendError, Approval, Seq, StoreError, TenantScope};
 use serde_json::{Value, json};
 
+use crate::exits;
 use crate::progress::Progress;
 use crate::session::values;
 use crate::settings::{InvocationSettings, LogMoment};
@@ -28,12 +30,16 @@ pub enum LogError {
     /// An event does not fit the thread's state.
     #[error("an event does not fit the thread")]
     Apply(#[from] ApplyError),
+    /// An event held a secret in use; it was not logged.
+    #[error(transparent)]
+    Leak(#[from] LeakBlocked),
 }
 
 /// A thread with its log.
 pub(crate) struct ThreadLog {
     settings: InvocationSettings,
     trail: Arc<AuditTrail>,
+    context: Arc<CredentialContext>,
     tenant: TenantScope,
     id: ThreadId,
     thread: Thread,
@@ -45,6 +51,7 @@ impl ThreadLog {
     pub(crate) async fn open(
         trail: Arc<AuditTrail>,
         settings: &InvocationSettings,
+        context: &Arc<CredentialContext>,
         id: ThreadId,
         agents: AgentSpec,
     ) -> Result<Self, LogError> {
@@ -58,6 +65,7 @@ impl ThreadLog {
         Ok(Self {
             settings: settings.clone(),
             trail,
+            context: Arc::clone(context),
             tenant,
             id,
             thread,
@@ -71,8 +79,10 @@ impl ThreadLog {
 
     /// Makes an event durable, then part of the state.
     ///
-    /// The state is asked first: an event that does not fit never reaches the log.
+    /// The state is asked first: an event that does not fit never reaches the log. Neither does one
+    /// that holds a secret: where it can, a notice takes the place of its words.
     pub(crate) async fn append(&mut self, body: EventBody) -> Result<(), LogError> {
+        let body = exits::event_or_notice(&self.context, body)?;
         let event = Event::new(self.settings.timer.now(), body);
         self.thread.check(&event)?;
         if let EventBody::InterruptAnswered {
@@ -135,6 +145,7 @@ impl ThreadLog {
         else {
             return self.append(body).await;
         };
+        let body = exits::event_or_notice(&self.context, body)?;
         let approval = Approval {
             plan_hash: plan_hash.clone(),
             approval: approval.clone(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ecs_agent_credentials::{
     ContextDescription, ContextError, ContextState, CredentialContext, CredentialReference,
-    PolicyError, ScopeRequest, ServiceContext, SourceError, Sources,
+    PolicyError, ScopeRequest, ServiceContext, Sink, SourceError, Sources,
 };
 use ecs_agent_ecs::{
     AwsClients, AwsError, Catalogue, ClientsError, GrantError, ObserveError, ServiceTarget,
@@ -17,6 +17,7 @@ use ecs_agent_ecs::{
 use ecs_agent_runtime::{ThreadId, ToolOutcome};
 use serde_json::{Value, json};
 
+use crate::exits;
 use crate::settings::InvocationSettings;
 use crate::trail::AuditTrail;
 
@@ -169,6 +170,7 @@ impl Session {
 
     /// Tells whoever watches what a tool is doing.
     pub(crate) fn note(&self, agent: &str, text: &str) {
+        let text = exits::text_or_notice(&self.context, Sink::Progress, text);
         self.settings
             .progress
             .progress(&crate::progress::Progress::Note { agent, text });

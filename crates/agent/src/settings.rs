@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ecs_agent_credentials::{CredentialReference, Endpoints, Region};
+use ecs_agent_credentials::{CredentialReference, Endpoints, LeakGuard, Region};
 use ecs_agent_ecs::SearchHints;
 use ecs_agent_models::Model;
 use ecs_agent_runtime::Budgets;
@@ -138,6 +138,8 @@ pub struct InvocationSettings {
     pub progress: Arc<dyn ProgressSink>,
     /// Crash drill hook.
     pub log_hook: Option<LogHook>,
+    /// Looks at everything that leaves; the program's one.
+    pub leak_guard: Arc<LeakGuard>,
     /// Registered services.
     pub registry: Vec<RegisteredService>,
     /// How far to go.

@@ -6,13 +6,14 @@
 
 use std::sync::Arc;
 
-use ecs_agent_credentials::{ContextEvent, CredentialContext, InvocationId};
+use ecs_agent_credentials::{ContextEvent, CredentialContext, InvocationId, LeakBlocked, Sink};
 use ecs_agent_runtime::ThreadId;
 use ecs_agent_store::{AuditEntry, StoreError, TenantScope};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::exits;
 use crate::settings::InvocationSettings;
 
 /// Most events of one transaction.
@@ -101,7 +102,11 @@ impl AuditTrail {
         }
     }
 
+    /// A record; one that would hold a secret says that it does not.
     fn entry(&self, kind: &str, mut content: Value) -> AuditEntry {
+        if exits::inspect(&self.context, Sink::Audit, &content).is_err() {
+            content = json!({ "withheld": LeakBlocked::NOTICE });
+        }
         if let Some(object) = content.as_object_mut() {
             object.insert("invocation".to_owned(), json!(self.invocation.to_string()));
             object.insert("person".to_owned(), json!(self.person));

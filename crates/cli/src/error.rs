@@ -22,6 +22,9 @@ pub(crate) enum CliError {
         "`LOG_SIGNABLE_BODY` is set: with it the AWS SDK logs request bodies, secrets included"
     )]
     SignableBodies,
+    /// Something that this program was about to write held a secret.
+    #[error(transparent)]
+    Leak(#[from] ecs_agent_credentials::LeakBlocked),
     /// No event loop.
     #[error("failed to start the event loop")]
     Runtime(#[source] io::Error),
@@ -191,6 +194,7 @@ impl CliError {
             Self::NoSuchThread { .. } | Self::NoReport { .. } => Exit::NotFound,
             Self::Audit(problem) if problem.is_tampering() => Exit::Tampered,
             Self::Runtime(_)
+            | Self::Leak(_)
             | Self::Unprotected(_)
             | Self::LabCredentials(_)
             | Self::LabIdentity(_)
@@ -232,6 +236,7 @@ impl CliError {
                 "export the keys, or pass `--profile NAME`"
             }
             Self::Runtime(_)
+            | Self::Leak(_)
             | Self::Unprotected(_)
             | Self::Configuration(_)
             | Self::NoRegion

@@ -1,5 +1,9 @@
 //! The program's own log, on standard error, off unless asked for.
 
+use std::io;
+use std::sync::Arc;
+
+use ecs_agent_credentials::LeakGuard;
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
@@ -7,6 +11,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::environment::Environment;
+use crate::guarded_lines::GuardedLines;
 
 /// Libraries that see secrets on the wire. Below info they write headers and bodies, so no filter
 /// that a person sets gets them there.
@@ -15,7 +20,7 @@ const CAPPED: [&str; 8] = [
 ];
 
 /// Starts the log as `ECS_DEEP_AGENT_LOG` or `-vv` wants it.
-pub(crate) fn start(environment: &Environment, verbose: u8) {
+pub(crate) fn start(environment: &Environment, verbose: u8, guard: &Arc<LeakGuard>) {
     let usual = if verbose >= 2 {
         "info,ecs_agent=debug,ecs_deep_agent=debug"
     } else {
@@ -28,7 +33,7 @@ pub(crate) fn start(environment: &Environment, verbose: u8) {
         .unwrap_or_else(|| EnvFilter::new(usual));
     let cap = filter_fn(|metadata| allowed(metadata.target(), *metadata.level()));
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(GuardedLines::new(io::stderr, Arc::clone(guard)))
         .with_ansi(false);
     // A second subscriber is only ever possible in tests, which do not need this one.
     let _already_started = tracing_subscriber::registry()

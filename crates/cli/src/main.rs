@@ -12,6 +12,7 @@ mod environment;
 mod error;
 mod evaluation;
 mod exit;
+mod guarded_lines;
 mod lab_clock;
 mod lab_process;
 mod logging;
@@ -26,7 +27,7 @@ mod workplace;
 use std::process::ExitCode;
 
 use clap::Parser;
-use ecs_agent_credentials::{WIPING_ALLOCATOR, WipingAllocator};
+use ecs_agent_credentials::{LeakGuard, WIPING_ALLOCATOR, WipingAllocator};
 
 use crate::args::Arguments;
 use crate::environment::Environment;
@@ -45,12 +46,20 @@ fn main() -> ExitCode {
     ecs_agent_credentials::install_panic_hook();
     let environment = Environment::of_this_process();
     let arguments = Arguments::parse();
-    logging::start(&environment, arguments.output.verbose);
-    let output = Output::new(arguments.output.format);
+    // Made once, and given to everything that has an exit.
+    let guard = LeakGuard::new();
+    logging::start(&environment, arguments.output.verbose, &guard);
+    let output = Output::new(arguments.output.format, guard.clone());
     // A program that holds credentials does not start where its memory is open to others.
     let ended = hardened
         .map_err(CliError::Unprotected)
-        .and_then(|_| run(arguments, &environment, &output));
+        .and_then(|_| run(arguments, &environment, &output))
+        // Whatever else it came to, an output was withheld.
+        .and_then(|exit| {
+            guard
+                .withheld()
+                .map_or(Ok(exit), |blocked| Err(blocked.into()))
+        });
     match ended {
         Ok(exit) => exit.into(),
         Err(error) => {

@@ -1,7 +1,9 @@
 //! Where the program writes: results to standard output, everything else to standard error.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
+use ecs_agent_credentials::{LeakBlocked, LeakGuard, Sink};
 use serde::Serialize;
 
 use crate::args::Format;
@@ -15,17 +17,32 @@ const WIDEST: u16 = 110;
 #[derive(Debug, Clone)]
 pub(crate) struct Output {
     format: Format,
+    guard: Arc<LeakGuard>,
 }
 
 impl Output {
-    pub(crate) const fn new(format: Format) -> Self {
-        Self { format }
+    pub(crate) const fn new(format: Format, guard: Arc<LeakGuard>) -> Self {
+        Self { format, guard }
+    }
+
+    /// The guard that sees everything written here; the program's one.
+    pub(crate) const fn leak_guard(&self) -> &Arc<LeakGuard> {
+        &self.guard
+    }
+
+    /// The text, or what stands in its place when it holds a secret.
+    pub(crate) fn or_notice<'t>(&self, sink: Sink, text: &'t str) -> &'t str {
+        match self.guard.inspect(sink, text.as_bytes()) {
+            Ok(()) => text,
+            Err(_blocked) => LeakBlocked::NOTICE,
+        }
     }
 
     /// The same with JSON instead, when a command's own flag asks for that.
-    pub(crate) const fn or_json(&self, json: bool) -> Self {
+    pub(crate) fn or_json(&self, json: bool) -> Self {
         Self {
             format: if json { Format::Json } else { self.format },
+            guard: Arc::clone(&self.guard),
         }
     }
 
@@ -40,8 +57,12 @@ impl Output {
 
     /// Writes text to standard output, as it is.
     pub(crate) fn text(&self, text: &str) {
+        self.text_to(&mut io::stdout().lock(), text);
+    }
+
+    fn text_to(&self, stdout: &mut impl Write, text: &str) {
+        let text = self.or_notice(Sink::Stdout, text);
         // Whoever closes the pipe has read enough.
-        let mut stdout = io::stdout().lock();
         let _closed = stdout
             .write_all(text.as_bytes())
             .and_then(|()| stdout.flush());
@@ -72,7 +93,11 @@ impl Output {
 
     /// Writes one line to standard error; the caller has escaped what came from outside.
     pub(crate) fn remark_as_is(&self, text: &str) {
-        let _closed = writeln!(io::stderr().lock(), "{text}");
+        self.remark_to(&mut io::stderr().lock(), text);
+    }
+
+    fn remark_to(&self, stderr: &mut impl Write, text: &str) {
+        let _closed = writeln!(stderr, "{}", self.or_notice(Sink::Stderr, text));
     }
 
     /// Writes an error with its causes and what to do next.
@@ -158,5 +183,48 @@ mod tests {
         let io = io::Error::other("disk full");
         let error = CliError::Runtime(io);
         assert_eq!(chain(&error).matches("disk full").count(), 1);
+    }
+
+    #[test]
+    fn a_secret_reaches_neither_standard_output_nor_standard_error() {
+        use ecs_agent_credentials::{
+            CredentialContext, Endpoints, InvocationId, SecretText, Sources, StaticCredentials,
+        };
+
+        // AWS's documented example.
+        let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+        let guard = LeakGuard::new();
+        let output = Output::new(Format::Json, Arc::clone(&guard));
+        let written = |secret: &str| {
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            output.text_to(&mut out, &format!("{{\"key\": \"{secret}\"}}"));
+            output.remark_to(&mut err, &format!("error: {secret}"));
+            [out, err].map(|bytes| String::from_utf8(bytes).unwrap())
+        };
+        assert!(written(secret).iter().all(|text| text.contains(secret)));
+
+        let invocation = InvocationId::new(uuid::Uuid::now_v7());
+        let context =
+            CredentialContext::guarded(invocation, None, Endpoints::Aws, Arc::clone(&guard));
+        let text = SecretText::from(secret.to_owned());
+        let keys = StaticCredentials::new("AKIAIOSFODNN7EXAMPLE", text, None, None).unwrap();
+        let sources = Sources::builder().with_static("given", keys).build();
+        let sources = sources.watched_by(&context);
+        for text in written(secret) {
+            assert!(
+                text.contains(LeakBlocked::NOTICE) && !text.contains(secret),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            (guard.hits_at(Sink::Stdout), guard.hits_at(Sink::Stderr)),
+            (1, 1)
+        );
+        assert!(
+            written("ordinary")
+                .iter()
+                .all(|text| text.contains("ordinary"))
+        );
+        drop(sources);
     }
 }

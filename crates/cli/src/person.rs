@@ -2,6 +2,7 @@
 
 use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
 use dialoguer::{Confirm, Select};
+use ecs_agent_credentials::Sink;
 use ecs_agent_ecs::PlanContent;
 use serde_json::{Value, json};
 
@@ -107,13 +108,10 @@ impl Person {
         if !self.output.can_ask() {
             return Ok(None);
         }
-        let labels: Vec<String> = options
-            .iter()
-            .map(|(_, label)| escape_line(label).into_owned())
-            .collect();
+        let labels: Vec<String> = options.iter().map(|(_, label)| self.shown(label)).collect();
         let theme = theme();
         let place = Select::with_theme(theme.as_ref())
-            .with_prompt(escape_line(text(question, "question")))
+            .with_prompt(self.shown(text(question, "question")))
             .items(&labels)
             .default(0)
             .interact()
@@ -150,6 +148,12 @@ impl Person {
             }
         }
         self.output.remark_as_is("");
+    }
+
+    /// A text from outside, as a prompt shows it.
+    fn shown(&self, text: &str) -> String {
+        let text = escape_line(text);
+        self.output.or_notice(Sink::Stderr, &text).to_owned()
     }
 
     fn say(&self, text: &str) {
@@ -216,6 +220,8 @@ fn theme() -> Box<dyn Theme> {
 
 #[cfg(test)]
 mod tests {
+    use ecs_agent_credentials::LeakGuard;
+
     use super::*;
 
     fn person(approves: bool, accepts_unproven: bool) -> Person {
@@ -225,7 +231,7 @@ mod tests {
             accepts_unproven,
             quiet: true,
             prepared: None,
-            output: Output::new(crate::args::Format::Json),
+            output: Output::new(crate::args::Format::Json, LeakGuard::new()),
         }
     }
 

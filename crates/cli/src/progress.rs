@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ecs_agent_core::{Progress, ProgressSink};
+use ecs_agent_credentials::Sink;
 use ecs_agent_runtime::{EventBody, FramePath, RunOutcome, ToolCallId, ToolOutcome, ToolStatus};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -238,7 +239,8 @@ impl LiveProgress {
             spinner
         });
         spinner.reset_elapsed();
-        spinner.set_message(escape_line(doing).into_owned());
+        let doing = escape_line(doing);
+        spinner.set_message(self.output.or_notice(Sink::Progress, &doing).to_owned());
     }
 }
 

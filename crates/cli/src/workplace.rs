@@ -105,6 +105,7 @@ pub(crate) fn settings(
         timer: place.timer,
         progress: progress(flags, output),
         log_hook: crash_drill(flags),
+        leak_guard: Arc::clone(output.leak_guard()),
         registry,
         mode,
     }

@@ -16,6 +16,7 @@ use crate::endpoint::Endpoints;
 use crate::events::{ContextEvent, ContextEvents, MintChange, MintRecord};
 use crate::identity::{AccountId, InvocationId, Region};
 use crate::keys::Keys;
+use crate::leak_guard::{LeakBlocked, LeakGuard, Sink};
 use crate::provider::ContextProvider;
 use crate::reference::CredentialReference;
 use crate::scope::Scope;
@@ -40,6 +41,9 @@ pub struct CredentialContext {
     wire: Arc<Wire>,
     slot: Slot<Filled>,
     service: Mutex<Option<ServiceContext>>,
+    guard: Arc<LeakGuard>,
+    /// What the guard withheld first. Shared with the contexts that led to this one.
+    withheld: Arc<OnceLock<LeakBlocked>>,
     /// Held while credentials are resolved, so that there is one resolution at a time.
     pub(crate) resolving: tokio::sync::Mutex<()>,
 }
@@ -195,26 +199,45 @@ impl CredentialContext {
         region: Option<Region>,
         endpoints: Endpoints,
     ) -> Arc<Self> {
-        let wire = Arc::new(Wire::new(invocation, endpoints));
-        Arc::new(Self::over(wire, invocation, region))
+        Self::guarded(invocation, region, endpoints, LeakGuard::new())
+    }
+
+    /// Makes the empty context of one invocation of a program that has a leak guard at its exits.
+    ///
+    /// [`CredentialContext::new`] makes a guard of the context's own, which sees what the invocation
+    /// itself lets out.
+    pub fn guarded(
+        invocation: InvocationId,
+        region: Option<Region>,
+        endpoints: Endpoints,
+        guard: Arc<LeakGuard>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            invocation,
+            region: region.map(OnceLock::from).unwrap_or_default(),
+            wire: Arc::new(Wire::new(invocation, endpoints)),
+            slot: Slot::new(),
+            service: Mutex::new(None),
+            guard,
+            withheld: Arc::default(),
+            resolving: tokio::sync::Mutex::new(()),
+        })
     }
 
     /// Makes a context for keys that are not yet known to be right. It shares the way to AWS and
     /// nothing else, and is cleared before its maker returns.
     pub(crate) fn staging(&self) -> Arc<Self> {
         let region = self.region.get().cloned();
-        Arc::new(Self::over(Arc::clone(&self.wire), self.invocation, region))
-    }
-
-    fn over(wire: Arc<Wire>, invocation: InvocationId, region: Option<Region>) -> Self {
-        Self {
-            invocation,
+        Arc::new(Self {
+            invocation: self.invocation,
             region: region.map(OnceLock::from).unwrap_or_default(),
-            wire,
+            wire: Arc::clone(&self.wire),
             slot: Slot::new(),
             service: Mutex::new(None),
+            guard: Arc::clone(&self.guard),
+            withheld: Arc::clone(&self.withheld),
             resolving: tokio::sync::Mutex::new(()),
-        }
+        })
     }
 
     /// Returns the invocation that owns this context.
@@ -311,6 +334,36 @@ impl CredentialContext {
     /// Tells whether [`CredentialContext::clear`] was called.
     pub fn is_cleared(&self) -> bool {
         self.slot.phase() == Phase::Cleared
+    }
+
+    /// Looks for secrets in use, of any invocation, in what this invocation is about to let out.
+    ///
+    /// # Errors
+    /// [`LeakBlocked`] if there is one: `bytes` must not leave. This context is cleared by then, and
+    /// so are those that the secret belongs to.
+    pub fn inspect(&self, sink: Sink, bytes: &[u8]) -> Result<(), LeakBlocked> {
+        let inspected = self.guard.inspect(sink, bytes);
+        if let Err(blocked) = inspected {
+            self.trip(blocked);
+        }
+        inspected
+    }
+
+    /// Returns what was withheld first because of this invocation's secrets or outputs, if
+    /// anything was. The context is then cleared, and its invocation has to fail.
+    pub fn withheld(&self) -> Option<LeakBlocked> {
+        self.withheld.get().copied()
+    }
+
+    /// Returns the guard that this context arms.
+    pub fn leak_guard(&self) -> &Arc<LeakGuard> {
+        &self.guard
+    }
+
+    /// Clears the context because something was withheld.
+    pub(crate) fn trip(&self, blocked: LeakBlocked) {
+        self.withheld.get_or_init(|| blocked);
+        self.clear();
     }
 
     /// Makes the configuration for this invocation's SDK clients.
@@ -433,7 +486,14 @@ impl CredentialContext {
         self.slot.begin().map_err(SourceError::from)
     }
 
-    pub(crate) fn commit_fill(&self, ticket: &Ticket, filled: Filled) -> Result<(), SourceError> {
+    /// Puts the keys in. The leak guard looks for them before anybody can use them, and until they
+    /// are wiped.
+    pub(crate) fn commit_fill(
+        self: &Arc<Self>,
+        ticket: &Ticket,
+        mut filled: Filled,
+    ) -> Result<(), SourceError> {
+        filled.keys.watch(self);
         // A staging context's keys belong to nobody yet: they are no use of this one.
         let mint = filled.identity.as_ref().map(|identity| MintRecord {
             change: self.change_to(&identity.scope),

@@ -1,9 +1,13 @@
 //! Access keys: as a person gives them, and as a filled context holds them.
 
+use std::sync::Arc;
+
 use aws_credential_types::Credentials;
 use chrono::{DateTime, Utc};
 
+use crate::context::CredentialContext;
 use crate::identity::AccessKeyId;
+use crate::leak_guard::Armed;
 use crate::secret::SecretText;
 
 /// AWS access keys as somebody supplied them, checked for form.
@@ -49,6 +53,7 @@ impl StaticCredentials {
             secret_access_key,
             session_token,
             expires_at,
+            watched: None,
         }))
     }
 }
@@ -99,6 +104,8 @@ pub(crate) struct Keys {
     secret_access_key: SecretText,
     session_token: Option<SecretText>,
     pub(crate) expires_at: Option<DateTime<Utc>>,
+    /// Goes with the keys, so that the guard forgets them when they are wiped.
+    watched: Option<Armed>,
 }
 
 impl Keys {
@@ -136,7 +143,23 @@ impl Keys {
             secret_access_key: self.secret_access_key.duplicate(),
             session_token: self.session_token.as_ref().map(SecretText::duplicate),
             expires_at: self.expires_at,
+            watched: self.watched.as_ref().and_then(Armed::again),
         }
+    }
+
+    /// Has the leak guard of `context` look for these keys until they are wiped.
+    pub(crate) fn watch(&mut self, context: &Arc<CredentialContext>) {
+        let known = self.watched.as_ref();
+        let armed = known.and_then(|armed| armed.for_context(context));
+        let armed = armed.unwrap_or_else(|| {
+            let token = self.session_token.iter();
+            let secrets: Vec<_> = std::iter::once(&self.secret_access_key)
+                .chain(token)
+                .collect();
+            Armed::against(&secrets, context)
+        });
+        // The new trap is set before the old one goes.
+        self.watched = Some(armed);
     }
 
     /// Makes the value that the SDK signs one request with.

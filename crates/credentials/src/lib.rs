@@ -10,6 +10,8 @@
 //!   machine's own AWS configuration is read only after
 //!   [`with_profile_chain`](SourcesBuilder::with_profile_chain);
 //! - a secret cannot leave: [`SecretText`] goes in and is used for signing here;
+//! - what leaves the program unnoticed is no secret: a [`LeakGuard`] knows each one in use by its
+//!   hashes, and looks at every exit;
 //! - a context cannot be copied, refilled after it was cleared, or widened to
 //!   [`Scope::Operate`] without an [`OperateGrant`].
 
@@ -17,12 +19,14 @@ mod arn;
 mod calls;
 mod cell;
 mod context;
+mod encodings;
 mod endpoint;
 mod error_code;
 mod events;
 mod identity;
 mod key_document;
 mod keys;
+mod leak_guard;
 mod machine;
 mod memory;
 mod policy_size;
@@ -36,6 +40,7 @@ mod secret;
 mod session;
 mod signed_request;
 mod signing;
+mod siphash;
 mod slot;
 mod source_error;
 mod sources;
@@ -43,6 +48,7 @@ mod sts;
 mod sts_error;
 mod sync;
 mod text;
+mod tripwire;
 mod wire;
 
 #[cfg(test)]
@@ -61,6 +67,7 @@ pub use crate::events::{ContextEvent, ContextEvents, MintChange, MintRecord};
 pub use crate::identity::{AccessKeyId, AccountId, IdentityError, InvocationId, Region};
 pub use crate::key_document::{Field, KeyDocumentError};
 pub use crate::keys::{CredentialInputError, StaticCredentials};
+pub use crate::leak_guard::{LeakBlocked, LeakGuard, Sink};
 pub use crate::memory::MemoryProtection;
 pub use crate::process::{
     HardenError, Hardening, WIPING_ALLOCATOR, WipingAllocator, harden_process, hardening,

@@ -5,6 +5,7 @@ use std::fmt;
 use zeroize::Zeroize;
 
 use crate::memory::{MemoryProtection, SecretBytes};
+use crate::tripwire::{Key, Trap};
 
 /// A secret text: a secret access key or a session token.
 ///
@@ -29,6 +30,12 @@ impl SecretText {
     pub(crate) fn sign<R>(&self, signer: impl FnOnce(&str) -> R) -> R {
         // INVARIANT: both constructors start from a `str`, so this is UTF-8.
         signer(std::str::from_utf8(self.0.bytes()).unwrap_or_default())
+    }
+
+    /// Hashes the texts for the leak guard. Not an exit: what comes out are keyed hashes.
+    pub(crate) fn trap(texts: &[&Self], key: &Key) -> Trap {
+        let texts: Vec<&[u8]> = texts.iter().map(|text| text.0.bytes()).collect();
+        Trap::of(&texts, key)
     }
 
     /// Copies a secret that somebody else owns and wipes.

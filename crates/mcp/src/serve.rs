@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ecs_agent_credentials::LeakGuard;
 use rmcp::ServiceExt;
 use rmcp::service::{QuitReason, ServerInitializeError};
 use rmcp::transport::async_rw::AsyncRwTransport;
@@ -32,7 +33,8 @@ pub enum McpError {
 
 /// Serves on standard input and output until the client closes them or `shutdown` is cancelled.
 ///
-/// Standard output belongs to the protocol: the program must write its log elsewhere.
+/// Standard output belongs to the protocol: the program must write its log elsewhere. `leak_guard`
+/// sees every result before it goes out; it must be the guard of the backend's invocations.
 ///
 /// # Errors
 /// [`McpError`], when no session began or the server failed.
@@ -41,10 +43,11 @@ pub enum McpError {
 /// Dropping the future ends the session; calls in flight are cancelled.
 pub async fn serve_stdio(
     backend: Arc<dyn Backend>,
+    leak_guard: Arc<LeakGuard>,
     shutdown: CancellationToken,
 ) -> Result<(), McpError> {
     let (input, output) = rmcp::transport::io::stdio_pipes();
-    serve(backend, input, output, shutdown).await
+    serve(backend, leak_guard, input, output, shutdown).await
 }
 
 /// Serves on a pair of streams; [`serve_stdio`] for any other.
@@ -56,6 +59,7 @@ pub async fn serve_stdio(
 /// As [`serve_stdio`].
 pub async fn serve<R, W>(
     backend: Arc<dyn Backend>,
+    leak_guard: Arc<LeakGuard>,
     input: R,
     output: W,
     shutdown: CancellationToken,
@@ -66,7 +70,7 @@ where
 {
     let transport =
         AsyncRwTransport::new_server(input, output).with_max_line_length(MAX_MESSAGE_BYTES);
-    let tools = ToolServer::new(backend);
+    let tools = ToolServer::new(backend, leak_guard);
     let calls = tools.calls().clone();
     let begun = tools.serve_with_ct(transport, shutdown.clone()).await;
     let session = match begun {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ecs_agent_credentials::{LeakBlocked, LeakGuard, Sink};
 use ecs_agent_runtime::ThreadId;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
@@ -23,6 +24,7 @@ use crate::text::Readable;
 #[derive(Clone)]
 pub struct ToolServer {
     backend: Arc<dyn Backend>,
+    leak_guard: Arc<LeakGuard>,
     calls: TaskTracker,
 }
 
@@ -33,10 +35,11 @@ impl std::fmt::Debug for ToolServer {
 }
 
 impl ToolServer {
-    /// Offers what `backend` does.
-    pub fn new(backend: Arc<dyn Backend>) -> Self {
+    /// Offers what `backend` does, once `leak_guard` has seen it.
+    pub fn new(backend: Arc<dyn Backend>, leak_guard: Arc<LeakGuard>) -> Self {
         Self {
             backend,
+            leak_guard,
             calls: TaskTracker::new(),
         }
     }
@@ -49,6 +52,20 @@ impl ToolServer {
     /// Carries one call out. What goes wrong is the tool's own error, so that the assistant reads
     /// it and can correct itself.
     pub(crate) async fn call(
+        &self,
+        tool: ToolName,
+        arguments: JsonObject,
+        cancel: CancellationToken,
+    ) -> CallToolResult {
+        let result = self.carry_out(tool, arguments, cancel).await;
+        let written = serde_json::to_vec(&result).unwrap_or_default();
+        match self.leak_guard.inspect(Sink::McpResult, &written) {
+            Ok(()) => result,
+            Err(_blocked) => refused(&BackendError::new(LeakBlocked::NOTICE)),
+        }
+    }
+
+    async fn carry_out(
         &self,
         tool: ToolName,
         arguments: JsonObject,

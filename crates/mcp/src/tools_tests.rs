@@ -1,5 +1,8 @@
 use std::sync::Mutex;
 
+use ecs_agent_credentials::{
+    CredentialContext, Endpoints, InvocationId, SecretText, Sources, StaticCredentials,
+};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
 
@@ -130,6 +133,7 @@ async fn session(
     let (server_output, output) = tokio::io::duplex(64 * 1024);
     let serving = tokio::spawn(crate::serve(
         backend,
+        LeakGuard::new(),
         server_input,
         server_output,
         CancellationToken::new(),
@@ -311,4 +315,41 @@ async fn a_client_that_leaves_ends_its_calls() {
     drop(client);
     serving.await.unwrap().unwrap();
     assert_eq!(*backend.cancelled.lock().unwrap(), 1);
+}
+
+/// Asks for a service in a cluster of that name, which the answer repeats.
+async fn answer(guard: &Arc<LeakGuard>, cluster: &str) -> String {
+    let server = ToolServer::new(Arc::new(Fake::default()), Arc::clone(guard));
+    let arguments = json!({"query": "api", "cluster": cluster});
+    let arguments = arguments.as_object().cloned().unwrap();
+    let call = server.call(ToolName::Find, arguments, CancellationToken::new());
+    serde_json::to_string(&call.await).unwrap()
+}
+
+#[tokio::test]
+async fn a_result_that_holds_a_secret_is_withheld() {
+    // AWS's documented example.
+    let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+    let guard = LeakGuard::new();
+    assert!(
+        answer(&guard, secret).await.contains(secret),
+        "nobody knows it yet"
+    );
+
+    let thread: ThreadId = THREAD.parse().unwrap();
+    let invocation = InvocationId::new(thread.as_uuid());
+    let context = CredentialContext::guarded(invocation, None, Endpoints::Aws, Arc::clone(&guard));
+    let text = SecretText::from(secret.to_owned());
+    let keys = StaticCredentials::new("AKIAIOSFODNN7EXAMPLE", text, None, None).unwrap();
+    let sources = Sources::builder().with_static("given", keys).build();
+    let sources = sources.watched_by(&context);
+    let told = answer(&guard, secret).await;
+    assert!(
+        told.contains(LeakBlocked::NOTICE) && !told.contains(secret),
+        "{told}"
+    );
+    assert_eq!(guard.hits_at(Sink::McpResult), 1);
+    assert!(context.is_cleared());
+    assert!(answer(&guard, "shop").await.contains("shop"));
+    drop(sources);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ecs_agent_core::InvocationSettings;
-use ecs_agent_credentials::Sources;
+use ecs_agent_credentials::{LeakGuard, Sources};
 use ecs_agent_store::Store;
 
 /// Makes what one invocation is given. Called once a run; what it resolves credentials from is its
@@ -36,17 +36,20 @@ pub struct ServerConfig {
     pub allowed_origins: Vec<String>,
     /// How much at once.
     pub limits: Limits,
+    /// Looks at every response: the same guard as the invocations'.
+    pub leak_guard: Arc<LeakGuard>,
 }
 
 impl ServerConfig {
     /// A server of these threads, with the default limits and no foreign origin.
     #[must_use]
-    pub fn new(listen: SocketAddr, store: Store) -> Self {
+    pub fn new(listen: SocketAddr, store: Store, leak_guard: Arc<LeakGuard>) -> Self {
         Self {
             listen,
             store,
             allowed_origins: Vec::new(),
             limits: Limits::default(),
+            leak_guard,
         }
     }
 }

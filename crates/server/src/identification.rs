@@ -44,7 +44,12 @@ pub(crate) async fn find_service(
 ) -> Result<Identification, FindError> {
     let invocation = InvocationId::new(Uuid::now_v7());
     Cell::run(&invocation.to_string(), cancel, move || async move {
-        let context = CredentialContext::new(invocation, settings.region, settings.endpoints);
+        let context = CredentialContext::guarded(
+            invocation,
+            settings.region,
+            settings.endpoints,
+            settings.leak_guard,
+        );
         let _clear = ClearGuard::new(context.clone());
         let scope = ScopeRequest::observe(observe_policy()?);
         sources.fill(&context, &settings.reference, scope).await?;

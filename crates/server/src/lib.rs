@@ -15,6 +15,7 @@ mod body;
 mod checkpoint;
 mod config;
 mod error;
+mod exits;
 mod fold;
 mod gate;
 mod identification;

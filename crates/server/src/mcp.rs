@@ -6,7 +6,7 @@ use chrono::{SecondsFormat, Utc};
 use ecs_agent_core::{
     Input, InvocationResult, InvocationSettings, InvocationStatus, Mode, OpenInterrupt, invoke,
 };
-use ecs_agent_credentials::Sources;
+use ecs_agent_credentials::{LeakGuard, Sources};
 use ecs_agent_ecs::Identification;
 use ecs_agent_mcp::{
     Backend, BackendError, BoxFuture, DiagnoseParams, DiagnoseResponse, DiagnosisStatus,
@@ -31,7 +31,7 @@ const MAX_THREADS: u32 = 100;
 const DEFAULT_THREADS: u32 = 20;
 
 /// Serves the MCP tools on standard input and output until the client leaves or `shutdown` is
-/// cancelled. `store` must be the one of the factory's invocations.
+/// cancelled. `store` and `leak_guard` must be those of the factory's invocations.
 ///
 /// # Errors
 /// [`McpError`], when no session began or the server failed.
@@ -41,9 +41,11 @@ const DEFAULT_THREADS: u32 = 20;
 pub async fn serve_mcp_stdio(
     store: Store,
     factory: InvocationFactory,
+    leak_guard: Arc<LeakGuard>,
     shutdown: CancellationToken,
 ) -> Result<(), McpError> {
-    ecs_agent_mcp::serve_stdio(Arc::new(AgentBackend::new(store, factory)), shutdown).await
+    let backend = Arc::new(AgentBackend::new(store, factory));
+    ecs_agent_mcp::serve_stdio(backend, leak_guard, shutdown).await
 }
 
 /// The agent behind the MCP tools.

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api;
 use crate::config::{InvocationFactory, Limits, ServerConfig};
+use crate::exits;
 use crate::gate;
 use crate::state::App;
 
@@ -170,6 +171,7 @@ fn routes(app: App) -> Router {
         ..
     } = *app.limits();
     let slots = Arc::new(Semaphore::new(requests));
+    let guard = Arc::clone(app.leak_guard());
     api::routes()
         .fallback(|| async { (StatusCode::NOT_FOUND, Json(json!({"detail": "Not Found"}))) })
         .with_state(app.clone())
@@ -177,6 +179,8 @@ fn routes(app: App) -> Router {
         .layer(from_fn(method_not_allowed))
         .layer(from_fn_with_state((app.clone(), slots), gate::limit))
         .layer(from_fn_with_state(app, gate::check_origin))
+        // Outermost: whatever answers, this sees it.
+        .layer(from_fn_with_state(guard, exits::inspect))
 }
 
 /// Gives the one answer that the router makes by itself the form of all the others.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ecs_agent_credentials::LeakGuard;
 use ecs_agent_runtime::{AgentSpec, ThreadId};
 use ecs_agent_store::{Store, TenantScope, ThreadRecord};
 
@@ -30,6 +31,7 @@ struct Inner {
     runs: Runs,
     limits: Limits,
     allowed_origins: Vec<String>,
+    leak_guard: Arc<LeakGuard>,
 }
 
 impl App {
@@ -42,6 +44,7 @@ impl App {
                 runs: Runs::new(config.limits.runs),
                 limits: config.limits,
                 allowed_origins: config.allowed_origins.clone(),
+                leak_guard: Arc::clone(&config.leak_guard),
             }),
         }
     }
@@ -64,6 +67,10 @@ impl App {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.inner.limits
+    }
+
+    pub(crate) fn leak_guard(&self) -> &Arc<LeakGuard> {
+        &self.inner.leak_guard
     }
 
     pub(crate) fn allowed_origins(&self) -> &[String] {

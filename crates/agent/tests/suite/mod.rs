@@ -2,6 +2,7 @@ mod architecture;
 mod audit;
 mod crashes;
 mod errors;
+mod leaks;
 mod no_fallback;
 mod scenarios;
 mod support;

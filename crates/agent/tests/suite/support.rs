@@ -10,7 +10,8 @@ use ecs_agent_core::{
     invoke,
 };
 use ecs_agent_credentials::{
-    CredentialReference, Endpoints, SecretText, SessionIdentity, Sources, StaticCredentials,
+    CredentialReference, Endpoints, LeakGuard, SecretText, SessionIdentity, Sources,
+    StaticCredentials,
 };
 use ecs_agent_lab::{LabAccount, LabConfig, LabHandle, LabServer, Scenario};
 use ecs_agent_runtime::{Budgets, ThreadId};
@@ -95,6 +96,7 @@ impl Bench {
             timer: Arc::new(LabTimer(lab.clone())),
             progress: Arc::new(Silent),
             log_hook: None,
+            leak_guard: LeakGuard::new(),
             registry: Vec::new(),
             mode: Mode::Repair,
         };
@@ -143,6 +145,10 @@ impl Bench {
         if let Ok(result) = &result {
             assert!(result.context_cleared);
         }
+        // Whatever scenario it is: the net has nothing to catch.
+        let guard = &self.settings.leak_guard;
+        assert_eq!(guard.hits(), 0, "withheld: {:?}", guard.withheld());
+        assert!(!guard.is_armed(), "a wiped context still counts as in use");
         result
     }
 

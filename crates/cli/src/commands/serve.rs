@@ -23,7 +23,9 @@ pub(super) async fn http(
     let (store, factory) = prepare(bench).await?;
     let listen = ([127, 0, 0, 1], arguments.port).into();
     let interrupts = Interrupts::listen_to_stop(bench.output);
-    let server = ecs_agent_server::bind(ServerConfig::new(listen, store), factory).await?;
+    let guard = Arc::clone(bench.output.leak_guard());
+    let config = ServerConfig::new(listen, store, guard);
+    let server = ecs_agent_server::bind(config, factory).await?;
     let url = format!("http://{}", server.address());
     match bench.output.format() {
         // One line, so that whoever started this can read it and leave the rest alone.
@@ -45,7 +47,8 @@ pub(super) async fn http(
 pub(super) async fn mcp(bench: &Workbench<'_>) -> Result<Exit, CliError> {
     let (store, factory) = prepare(bench).await?;
     let interrupts = Interrupts::listen_quietly();
-    ecs_agent_server::serve_mcp_stdio(store, factory, interrupts.token()).await?;
+    let guard = Arc::clone(bench.output.leak_guard());
+    ecs_agent_server::serve_mcp_stdio(store, factory, guard, interrupts.token()).await?;
     Ok(Exit::Success)
 }
 

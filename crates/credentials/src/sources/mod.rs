@@ -21,6 +21,7 @@ use web_identity::Token;
 use crate::context::{ContextDescription, CredentialContext};
 use crate::identity::AccountId;
 use crate::keys::StaticCredentials;
+use crate::leak_guard::Armed;
 use crate::reference::CredentialReference;
 use crate::registry::CredentialRegistry;
 use crate::scope::ScopeRequest;
@@ -47,6 +48,8 @@ struct Shared {
     narrowing: KeysAsTheyAre,
     expected_account: Option<AccountId>,
     retries: Option<u32>,
+    /// The tokens, for as long as they are here.
+    watched: Vec<Armed>,
 }
 
 /// Whether this machine's own AWS configuration may be read.
@@ -79,7 +82,25 @@ impl Sources {
             narrowing: KeysAsTheyAre::Allowed,
             expected_account: None,
             retries: None,
+            watched: Vec::new(),
         })
+    }
+
+    /// Has the leak guard of `context` look for the keys and tokens that were given, from now on and
+    /// not only once one of them is asked for. Call it before the first [`Sources::fill`].
+    #[must_use]
+    pub fn watched_by(mut self, context: &Arc<CredentialContext>) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.0) {
+            for given in shared.given.values_mut() {
+                given.0.watch(context);
+            }
+            for token in shared.tokens.values() {
+                if let Token::Given(token) = token {
+                    shared.watched.push(Armed::against(&[token], context));
+                }
+            }
+        }
+        self
     }
 
     /// Resolves `reference`, narrows it, checks whose it is, and fills `context` with it.

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::source::{Facts, Link, Resolved, Resolving, Source};
 use crate::arn::RoleArn;
+use crate::leak_guard::Armed;
 use crate::secret::SecretText;
 use crate::source_error::SourceError;
 use crate::sts::{self, Assumption};
@@ -51,6 +52,7 @@ impl Source for WebIdentity<'_> {
                     flaw,
                 })?,
             };
+            let _watched = Armed::against(&[&token], link.context);
             let assumption = Assumption {
                 role_arn: self.role_arn,
                 external_id: None,

@@ -4,6 +4,7 @@ mod compile_fail;
 mod fake_aws;
 mod fill;
 mod isolation;
+mod leak_guard;
 mod memory;
 mod process;
 mod profile;

@@ -62,6 +62,10 @@ fn secrets_leave_their_pages_in_one_place() {
          sends a token as the proof that it is"
     );
     assert_eq!(lines_with(".for_signing()").len(), 1);
+    // The leak guard's look gives keyed hashes and nothing else.
+    let looks = lines_with("SecretText::trap(");
+    assert_eq!(looks.len(), 1, "{looks:?}");
+    assert!(looks[0].starts_with("leak_guard.rs: "), "{looks:?}");
 }
 
 #[test]

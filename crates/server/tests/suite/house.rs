@@ -15,7 +15,7 @@ use axum::response::Response;
 use ecs_agent_core::{
     InvocationSettings, Mode, Permissions, ServiceHints, Silent, TokioTimer, VerificationPace,
 };
-use ecs_agent_credentials::{CredentialReference, Endpoints, Sources};
+use ecs_agent_credentials::{CredentialReference, Endpoints, LeakGuard, Sources};
 use ecs_agent_models::{Message, ModelReply, ModelRequest, ScriptedModel, ToolCall, Usage};
 use ecs_agent_runtime::Budgets;
 use ecs_agent_server::{InvocationFactory, ServerConfig, router};
@@ -29,18 +29,28 @@ pub(super) struct House {
     pub(super) router: Router,
     pub(super) store: Store,
     pub(super) factory: InvocationFactory,
+    pub(super) guard: Arc<LeakGuard>,
 }
 
 impl House {
     pub(super) async fn new() -> Self {
         let store = Store::memory().await.unwrap();
-        let factory = factory(store.clone());
-        let config = ServerConfig::new("127.0.0.1:0".parse().unwrap(), store.clone());
+        let guard = LeakGuard::new();
+        let factory = factory(store.clone(), Arc::clone(&guard));
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let config = ServerConfig::new(listen, store.clone(), Arc::clone(&guard));
         Self {
             router: router(&config, factory.clone()),
             store,
             factory,
+            guard,
         }
+    }
+
+    /// A server of these threads on another address.
+    pub(super) fn config(&self, address: &str) -> ServerConfig {
+        let listen = address.parse().unwrap();
+        ServerConfig::new(listen, self.store.clone(), Arc::clone(&self.guard))
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Response {
@@ -114,7 +124,7 @@ pub(super) async fn read(response: Response) -> (StatusCode, Value) {
 }
 
 /// Settings that reach no AWS: the script never calls a tool that needs it.
-fn factory(store: Store) -> InvocationFactory {
+fn factory(store: Store, leak_guard: Arc<LeakGuard>) -> InvocationFactory {
     Arc::new(move || {
         let settings = InvocationSettings {
             model: Arc::new(ScriptedModel::from_fn(|request| Ok(script(request)))),
@@ -134,6 +144,7 @@ fn factory(store: Store) -> InvocationFactory {
             timer: Arc::new(TokioTimer::real()),
             progress: Arc::new(Silent),
             log_hook: None,
+            leak_guard: Arc::clone(&leak_guard),
             registry: Vec::new(),
             mode: Mode::Diagnose,
         };

@@ -12,7 +12,7 @@ use super::house::{ASSISTANT, House, get, post, read, text};
 async fn a_wide_address_is_refused() {
     let house = House::new().await;
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
-        let config = ServerConfig::new(address.parse().unwrap(), house.store.clone());
+        let config = house.config(address);
         let refused = bind(config, house.factory.clone()).await;
         assert!(
             matches!(refused, Err(ServeError::NotLoopback { .. })),
@@ -24,7 +24,7 @@ async fn a_wide_address_is_refused() {
 #[tokio::test]
 async fn it_listens_says_so_and_stops_when_told() {
     let house = House::new().await;
-    let config = ServerConfig::new("127.0.0.1:0".parse().unwrap(), house.store.clone());
+    let config = house.config("127.0.0.1:0");
     let bound = bind(config.clone(), house.factory.clone()).await.unwrap();
     assert!(
         bound.notice().contains("NO AUTHENTICATION"),

@@ -1,0 +1,314 @@
+//! The leak guard: the last look at everything that leaves, for secrets that are in use.
+//!
+//! It is a net under the types, not the mechanism: nothing that can hold a secret has a way to an
+//! exit. What the net catches is a defect, so the output is withheld, the credentials concerned are
+//! wiped, and the run fails.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use serde::Serialize;
+
+use crate::context::CredentialContext;
+use crate::identity::InvocationId;
+use crate::secret::SecretText;
+use crate::sync::{Mutex, lock};
+use crate::tripwire::{Key, Trap, Tripwire};
+
+/// Where something leaves the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sink {
+    /// A request to a language model.
+    ModelRequest,
+    /// A tool's result: what the model reads, with the values and files it leaves.
+    ToolResult,
+    /// Any other event of a thread's log.
+    ThreadEvent,
+    /// A thread's values and files, as an invocation hands them to its caller.
+    ThreadState,
+    /// A report that is kept.
+    Report,
+    /// A record of the audit chain.
+    Audit,
+    /// What is told while an invocation runs.
+    Progress,
+    /// Standard output.
+    Stdout,
+    /// Standard error, but for the log.
+    Stderr,
+    /// The program's own log.
+    Log,
+    /// A response of the HTTP server, a stream's events included.
+    HttpResponse,
+    /// A result of the MCP server.
+    McpResult,
+}
+
+impl Sink {
+    /// Every sink.
+    pub const ALL: [Self; 12] = [
+        Self::ModelRequest,
+        Self::ToolResult,
+        Self::ThreadEvent,
+        Self::ThreadState,
+        Self::Report,
+        Self::Audit,
+        Self::Progress,
+        Self::Stdout,
+        Self::Stderr,
+        Self::Log,
+        Self::HttpResponse,
+        Self::McpResult,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ModelRequest => "a model request",
+            Self::ToolResult => "a tool result",
+            Self::ThreadEvent => "a thread event",
+            Self::ThreadState => "the thread's values and files",
+            Self::Report => "a report",
+            Self::Audit => "an audit record",
+            Self::Progress => "a progress message",
+            Self::Stdout => "standard output",
+            Self::Stderr => "standard error",
+            Self::Log => "the log",
+            Self::HttpResponse => "an HTTP response",
+            Self::McpResult => "an MCP result",
+        }
+    }
+}
+
+impl fmt::Display for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How many secrets are still looked for after they were wiped. AWS honours a session until it
+/// ends, and a report is written when the credentials behind it are gone.
+const REMEMBERED: usize = 16;
+
+/// Something was about to leave that held a secret in use. It was not let out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{sink} was withheld, because it held an AWS secret in use; the credentials it belongs to are \
+     cleared: report this defect, and let the secret expire or rotate it"
+)]
+pub struct LeakBlocked {
+    /// Where it was about to leave.
+    pub sink: Sink,
+}
+
+impl LeakBlocked {
+    /// What stands in place of an output that was withheld, wherever it was about to leave.
+    pub const NOTICE: &'static str =
+        "[withheld by the leak guard: this held an AWS secret in use, which is now cleared]";
+}
+
+/// Holds what is needed to recognise every secret in use, and not one secret.
+///
+/// The program makes one and hands it to whatever has an exit: contexts arm it in the act that
+/// fills them, and when they are wiped it goes on looking for the last few. It keeps keyed hashes of 16-byte windows over the
+/// secret as it is and in the forms programs write without thinking (base64 at each alignment and
+/// twice, hexadecimal, percent and JSON escapes, UTF-16, reversed, in one case, as a list of
+/// numbers). The key is random for each guard.
+///
+/// # Security
+/// It does not see what was compressed or encrypted, nor fewer than 16 characters in a row.
+pub struct LeakGuard {
+    key: Key,
+    wire: Mutex<Wire>,
+    hits: [AtomicU64; Sink::ALL.len()],
+}
+
+struct Wire {
+    next: u64,
+    current: Arc<Tripwire<Owned>>,
+}
+
+/// Whose secret a trap is for.
+#[derive(Clone)]
+struct Owned {
+    id: u64,
+    invocation: InvocationId,
+    context: Weak<CredentialContext>,
+    held: Held,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// Somebody can use it.
+    InUse,
+    /// It was wiped.
+    Wiped,
+}
+
+impl LeakGuard {
+    /// Makes a guard that knows no secret yet.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            key: Key::random(),
+            wire: Mutex::new(Wire {
+                next: 0,
+                current: Arc::new(Tripwire::new(Vec::new())),
+            }),
+            hits: Default::default(),
+        })
+    }
+
+    /// Looks for secrets in use in what is about to leave by `sink`.
+    ///
+    /// # Errors
+    /// [`LeakBlocked`] if there is one: `bytes` must not leave, and [`LeakBlocked::NOTICE`] may
+    /// stand in their place. The contexts that the secret belongs to are cleared by then, and
+    /// [`CredentialContext::withheld`] says so.
+    pub fn inspect(&self, sink: Sink, bytes: &[u8]) -> Result<(), LeakBlocked> {
+        let wire = Arc::clone(&lock(&self.wire).current);
+        let found = wire.find(&self.key, bytes);
+        if found.is_empty() {
+            return Ok(());
+        }
+        let blocked = LeakBlocked { sink };
+        if let Some(count) = self.hits.get(sink as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        // An invocation may have several contexts at a time: the one that it works with, and those
+        // that lead to it.
+        let invocations: BTreeSet<_> = found.iter().map(|owned| owned.invocation).collect();
+        let contexts: Vec<_> = wire
+            .traps()
+            .iter()
+            .filter(|(owned, _)| invocations.contains(&owned.invocation))
+            .filter_map(|(owned, _)| owned.context.upgrade())
+            .collect();
+        // The lock is free here: clearing disarms.
+        for context in contexts {
+            context.trip(blocked);
+        }
+        Err(blocked)
+    }
+
+    /// Returns how often something was withheld at `sink`.
+    pub fn hits_at(&self, sink: Sink) -> u64 {
+        self.hits
+            .get(sink as usize)
+            .map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    /// Returns how often something was withheld in all.
+    pub fn hits(&self) -> u64 {
+        Sink::ALL.into_iter().map(|sink| self.hits_at(sink)).sum()
+    }
+
+    /// Returns what was withheld, if anything was: one of the sinks that have hits.
+    pub fn withheld(&self) -> Option<LeakBlocked> {
+        let mut sinks = Sink::ALL.into_iter();
+        let sink = sinks.find(|sink| self.hits_at(*sink) > 0)?;
+        Some(LeakBlocked { sink })
+    }
+
+    /// Tells whether any secret is in use.
+    pub fn is_armed(&self) -> bool {
+        let wire = Arc::clone(&lock(&self.wire).current);
+        let mut traps = wire.traps().iter();
+        traps.any(|(owned, _)| owned.held == Held::InUse)
+    }
+
+    fn set(self: &Arc<Self>, trap: Arc<Trap>, context: &Arc<CredentialContext>) -> Armed {
+        let mut wire = lock(&self.wire);
+        let id = wire.next;
+        wire.next += 1;
+        let owned = Owned {
+            id,
+            invocation: context.invocation(),
+            context: Arc::downgrade(context),
+            held: Held::InUse,
+        };
+        let mut traps = wire.current.traps().to_vec();
+        traps.push((owned, Arc::clone(&trap)));
+        wire.current = Arc::new(Tripwire::new(traps));
+        Armed {
+            guard: Arc::clone(self),
+            trap,
+            id,
+        }
+    }
+
+    /// Notes that the holder of a secret wiped it, and forgets the one that was wiped first.
+    fn wiped(&self, id: u64) {
+        let mut wire = lock(&self.wire);
+        let mut traps = wire.current.traps().to_vec();
+        let Some(at) = traps.iter().position(|(owned, _)| owned.id == id) else {
+            return;
+        };
+        let (mut owned, trap) = traps.remove(at);
+        owned.held = Held::Wiped;
+        let is_known = traps.iter().any(|(_, known)| Arc::ptr_eq(known, &trap));
+        if !is_known && !trap.is_empty() {
+            traps.push((owned, trap));
+        }
+        let wiped = |(owned, _): &(Owned, Arc<Trap>)| owned.held == Held::Wiped;
+        if traps.iter().filter(|trap| wiped(trap)).count() > REMEMBERED
+            && let Some(oldest) = traps.iter().position(wiped)
+        {
+            traps.remove(oldest);
+        }
+        wire.current = Arc::new(Tripwire::new(traps));
+    }
+}
+
+impl fmt::Debug for LeakGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LeakGuard")
+            .field("hits", &self.hits())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Secrets that the guard looks for while this exists.
+pub(crate) struct Armed {
+    guard: Arc<LeakGuard>,
+    trap: Arc<Trap>,
+    id: u64,
+}
+
+impl Armed {
+    /// Arms the guard of `context` against these secrets of its invocation.
+    pub(crate) fn against(secrets: &[&SecretText], context: &Arc<CredentialContext>) -> Self {
+        let guard = context.leak_guard();
+        let trap = SecretText::trap(secrets, &guard.key);
+        guard.set(Arc::new(trap), context)
+    }
+
+    /// Arms the guard of `context` against the same secrets in its hands; `None` if its guard is
+    /// another one, with another key.
+    pub(crate) fn for_context(&self, context: &Arc<CredentialContext>) -> Option<Self> {
+        let guard = context.leak_guard();
+        Arc::ptr_eq(guard, &self.guard).then(|| guard.set(Arc::clone(&self.trap), context))
+    }
+
+    /// Arms the same guard once more, for a second holder of the same secrets.
+    pub(crate) fn again(&self) -> Option<Self> {
+        let wire = Arc::clone(&lock(&self.guard.wire).current);
+        let mut traps = wire.traps().iter();
+        let (owned, _) = traps.find(|(owned, _)| owned.id == self.id)?;
+        self.for_context(&owned.context.upgrade()?)
+    }
+}
+
+impl Drop for Armed {
+    fn drop(&mut self) {
+        self.guard.wiped(self.id);
+    }
+}
+
+impl fmt::Debug for Armed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Armed")
+    }
+}
