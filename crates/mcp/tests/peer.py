@@ -141,6 +141,18 @@ def fail(_):
     raise RuntimeError("it went wrong")
 
 
+def ask(arguments):
+    """Asks the client for something in return, in the middle of a call."""
+    request = {"jsonrpc": "2.0", "id": "mine", "method": arguments["method"],
+               "params": arguments["params"]}
+    sys.stdout.write(json.dumps(request) + "\n")
+    sys.stdout.flush()
+    while True:
+        reply = json.loads(sys.stdin.readline())
+        if reply.get("id") == "mine":
+            return reply
+
+
 def aws(arguments):
     """Calls AWS as botocore would, with the keys of the environment or with the given ones."""
     keys = arguments.get("keys") or {}
@@ -181,7 +193,7 @@ def aws(arguments):
 
 TOOLS = {tool.__name__: tool for tool in (
     environment, read, write, connect, listen, disturb, descriptors, limits, detach, flood, chatter,
-    hang, linger, crash, fail, aws)}
+    hang, linger, crash, fail, ask, aws)}
 lingers = False
 
 

@@ -120,6 +120,18 @@ async fn a_child_reads_what_the_invocation_may_read_and_writes_nothing() {
     let server = child(&context).await;
     assert_eq!(server.level().network, NetworkLevel::OwnPortsOverTcp);
 
+    // The endpoint's port is all the network there is, whatever the placeholder would do elsewhere.
+    let port = lab.address().port();
+    for (host, port) in [
+        ("127.0.0.1", port),
+        ("169.254.169.254", 80),
+        ("169.254.170.2", 80),
+    ] {
+        let came = call(&server, "connect", json!({"host": host, "port": port})).await;
+        assert_eq!(came, "EACCES", "{host}:{port}");
+    }
+    assert_eq!(call(&server, "listen", json!({})).await, "EACCES");
+
     // The same request by a child with the engineer's own keys, straight to the lab.
     let mut open = peer();
     open.credentials = ChildCredentials::None;

@@ -293,7 +293,8 @@ impl Shared {
         self.gate.check(&scope, &asked, query, &body)?;
         self.gate.check_context(&self.context)?;
         let longest = self.limits.response_bytes;
-        forward(&self.context, &self.name, &asked, request, body, longest).await
+        let (context, name) = (&self.context, &self.name);
+        forward(context, name, &self.gate, &asked, request, body, longest).await
     }
 
     async fn body(&self, body: Incoming) -> Result<Bytes, Refusal> {

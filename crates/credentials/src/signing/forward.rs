@@ -15,6 +15,7 @@ use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
 
+use super::gate::Gate;
 use super::inspect::Asked;
 use super::refusal::Refusal;
 use crate::calls::Via;
@@ -49,6 +50,7 @@ const HOP_BY_HOP: [&str; 9] = [
 pub(super) async fn forward(
     context: &Arc<CredentialContext>,
     child: &str,
+    gate: &Gate,
     asked: &Asked,
     request: &Parts,
     body: Bytes,
@@ -76,8 +78,11 @@ pub(super) async fn forward(
         .await
         .map_err(|_| Refusal::NoCredentials)?;
     let keys = context.signing_keys().map_err(|_| Refusal::NoCredentials)?;
+    // The context may have been filled anew while it was waited for. Looked at after the keys were
+    // taken, it can only be newer than they are, and what it is not for is refused once more.
+    gate.check_context(context)?;
     let mut signed = unsigned
-        .sign(&keys.into(), asked.service.signing_name, &signed_for)
+        .signed_by(&keys.into(), asked.service.signing_name, &signed_for)
         .ok_or(Refusal::Malformed("it cannot be signed"))?;
     signed.add_extension(Via {
         child: child.to_owned(),
@@ -99,7 +104,7 @@ struct Unsigned<'a> {
 }
 
 impl Unsigned<'_> {
-    fn sign(&self, identity: &Identity, service: &str, region: &str) -> Option<HttpRequest> {
+    fn signed_by(&self, identity: &Identity, service: &str, region: &str) -> Option<HttpRequest> {
         let mut request = http::Request::builder().method(self.method).uri(&self.url);
         for (name, value) in &self.headers {
             request = request.header(*name, *value);

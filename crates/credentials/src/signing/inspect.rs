@@ -118,13 +118,28 @@ fn form(
         Method::GET if body.is_empty() => &[],
         _ => return Err(Refusal::Malformed("its method is neither GET nor POST")),
     };
+    // Whether a parser takes `;` for `&`, or a line break for an end, is up to the parser. Clients
+    // encode both.
+    let is_plain = |b: &u8| b.is_ascii_graphic() && *b != b';';
+    if ![query.as_bytes(), in_body]
+        .iter()
+        .all(|form| form.iter().all(is_plain))
+    {
+        return Err(Refusal::Malformed(
+            "its form has characters that are not encoded",
+        ));
+    }
     let content_type = only(request, "content-type").unwrap_or_default();
     let is_form = content_type.starts_with("application/x-www-form-urlencoded");
     if !in_body.is_empty() && !is_form {
         return Err(Refusal::Malformed("its content type is not that of a form"));
     }
     let fields = fields(query.as_bytes()).chain(fields(in_body));
-    let mut actions = fields.filter(|(name, _)| name.trim_ascii().eq_ignore_ascii_case(b"action"));
+    // Whatever a lenient parser could take for the name, not only the name.
+    let mut actions = fields.filter(|(name, _)| {
+        let letters = name.iter().filter(|b| b.is_ascii_alphabetic());
+        letters.map(u8::to_ascii_lowercase).eq(*b"action")
+    });
     let action = match (actions.next(), actions.next()) {
         (Some((name, value)), None) if name == b"Action" => value,
         _ => return Err(Refusal::Malformed("it does not name exactly one `Action`")),

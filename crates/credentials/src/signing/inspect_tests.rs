@@ -1,4 +1,5 @@
 use http::Request;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -124,6 +125,8 @@ fn what_could_be_understood_in_two_ways_is_refused() {
         ("/", "Action=Describe%20Stacks"),
         ("/", "Action=Describe%00Stacks"),
         ("/", "Action[]=DescribeStacks"),
+        ("/", "x=1;Action=DeleteStack&Action=DescribeStacks"),
+        ("/?x;y", "Action=DescribeStacks"),
     ] {
         let refused = read(&form(uri, body, "cloudformation"));
         assert!(
@@ -210,5 +213,84 @@ fn rest_paths_are_named_and_refused() {
             signed_for: "monitoring",
         };
         assert!(read(&sent).is_err(), "{uri}");
+    }
+}
+
+/// Names, values and separators that a hostile child may put together.
+const NAMES: [&str; 12] = [
+    "Action",
+    "Action",
+    "action",
+    "ACTION",
+    "%41ction",
+    "A%63tion",
+    "Action%00",
+    "+Action",
+    "Action%20",
+    "Version",
+    "Actions",
+    "",
+];
+const VALUES: [&str; 7] = [
+    "DescribeStacks",
+    "DescribeStacks",
+    "DeleteStack",
+    "Delete%53tack",
+    "%",
+    "1",
+    "",
+];
+const SEPARATORS: [&str; 6] = ["&", "&", "&", "&&", ";", "\r\n"];
+
+/// Pairs, each with what follows it.
+fn written() -> impl Strategy<Value = String> {
+    let one = proptest::sample::select;
+    let pair = (one(&NAMES[..]), one(&VALUES[..]), one(&SEPARATORS[..]));
+    proptest::collection::vec(pair, 0..4).prop_map(|pairs| {
+        let pairs = pairs.into_iter();
+        pairs
+            .map(|(name, value, next)| format!("{name}={value}{next}"))
+            .collect()
+    })
+}
+
+/// Every name that some parser might take for the action's, with its value: names in any letter case,
+/// trimmed, cut at what is not a letter; values decoded once or twice; forms split at `&` or `;`.
+fn readings(form: &str) -> Vec<String> {
+    form.split(['&', ';', '\r', '\n'])
+        .filter_map(|pair| {
+            let (name, value) = pair.split_once('=')?;
+            let name = String::from_utf8(decoded(name.as_bytes())).ok()?;
+            let letters: String = name.chars().filter(char::is_ascii_alphabetic).collect();
+            let value = String::from_utf8(decoded(&decoded(value.as_bytes()))).ok()?;
+            letters.eq_ignore_ascii_case("action").then_some(value)
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn a_form_that_is_understood_has_no_second_reading(query in written(), body in written()) {
+        let uri = format!("/?{query}");
+        let usable = uri.parse::<http::Uri>().is_ok();
+        if usable && let Ok((_, operation, _)) = read(&form(&uri, &body, "cloudformation")) {
+            let readings = [readings(&query), readings(&body)].concat();
+            prop_assert_eq!(readings, vec![operation], "{} {}", uri, body);
+        }
+    }
+
+    #[test]
+    fn nothing_that_arrives_can_upset_the_parser(
+        target in "[ -~]{0,60}", path in "/[!-~]{0,60}", body in proptest::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let request = Request::post(path.as_str()).header("x-amz-target", target.as_str());
+        if let Ok(request) = request.body(()) {
+            let parts = request.into_parts().0;
+            let _ = inspect(&parts, &body, "ecs");
+            let _ = inspect(&parts, &body, "monitoring");
+            let _ = dialect_of(&parts);
+        }
     }
 }

@@ -65,7 +65,7 @@ impl PlaceholderKeys {
         let signed_at = claim.signed_at(clocks)?;
         claim.covers_what_decides(request)?;
         check_body_hash(request, body)?;
-        let expected = self.sign(request, body, &claim, signed_at);
+        let expected = self.signature_of(request, body, &claim, signed_at);
         let expected = expected.ok_or(Refusal::Signature("it cannot be recomputed"))?;
         let same = expected.as_bytes().ct_eq(claim.signature.as_bytes());
         if bool::from(known & same) {
@@ -78,7 +78,7 @@ impl PlaceholderKeys {
     }
 
     /// Signs the request again as its client should have.
-    fn sign(
+    fn signature_of(
         &self,
         request: &Parts,
         body: &[u8],

@@ -126,6 +126,31 @@ async fn a_child_without_aws_reaches_no_network_at_all() {
 }
 
 #[tokio::test]
+async fn a_child_that_asks_for_something_in_return_gets_nothing() {
+    let server = started(settings(&[])).await;
+    for (method, params) in [
+        (
+            "elicitation/create",
+            json!({"message": "Approve?", "requestedSchema": {"type": "object", "properties": {}}}),
+        ),
+        (
+            "sampling/createMessage",
+            json!({"messages": [], "maxTokens": 10}),
+        ),
+        ("roots/list", json!({})),
+    ] {
+        let reply = call(&server, "ask", json!({"method": method, "params": params})).await;
+        let declined = reply["result"]["action"] == "decline";
+        let empty = reply["result"]["roots"] == json!([]);
+        assert!(
+            reply["error"].is_object() || declined || empty,
+            "{method}: {reply}"
+        );
+    }
+    server.end().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_childs_resources_are_limited() {
     let server = started(settings(&[])).await;
     let found = call(&server, "limits", json!({})).await;
