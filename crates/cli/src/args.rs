@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Resume(ResumeArguments),
     /// Show a thread's report.
     Report(ThreadArgument),
+    /// Print the AWS roles that this program needs, or the session policies of a thread's plan.
+    Permissions(PermissionsArguments),
     /// Check and read the record of what was done: a chain that shows every change to it.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -176,6 +178,28 @@ pub(crate) struct ThreadArgument {
     /// The thread's id, as `threads` shows it, or enough of its end to be the only one; `last` is
     /// the newest.
     pub(crate) thread: String,
+}
+
+/// `permissions`.
+#[derive(Debug, Args)]
+pub(crate) struct PermissionsArguments {
+    /// Form of the roles.
+    #[arg(long, value_enum, value_name = "FORM", default_value = "json")]
+    pub(crate) template: TemplateForm,
+    /// Print the session policies of this thread's plan instead.
+    #[arg(long, value_name = "THREAD", conflicts_with = "template")]
+    pub(crate) plan: Option<String>,
+}
+
+/// A form in which roles can be deployed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TemplateForm {
+    /// The policy documents.
+    Json,
+    /// An AWS CloudFormation template.
+    Cloudformation,
+    /// A Terraform module.
+    Terraform,
 }
 
 /// `audit`.

@@ -144,6 +144,12 @@ pub(crate) enum CliError {
         /// The thread.
         thread: String,
     },
+    /// The thread has no plan.
+    #[error("thread {thread} has no plan yet")]
+    NoPlan {
+        /// The thread.
+        thread: String,
+    },
     /// An answer was given and nothing is asked.
     #[error("thread {thread} has no open question to answer")]
     NothingAsked {
@@ -191,7 +197,9 @@ impl CliError {
             | Self::Invocation(InvocationError::Agent(AgentError::Lease(LeaseError::Held {
                 ..
             }))) => Exit::Usage,
-            Self::NoSuchThread { .. } | Self::NoReport { .. } => Exit::NotFound,
+            Self::NoSuchThread { .. } | Self::NoReport { .. } | Self::NoPlan { .. } => {
+                Exit::NotFound
+            }
             Self::Audit(problem) if problem.is_tampering() => Exit::Tampered,
             Self::Runtime(_)
             | Self::Leak(_)
@@ -226,7 +234,7 @@ impl CliError {
             Self::NoSuchThread { .. } | Self::SeveralThreads { .. } => {
                 "`ecs-deep-agent threads` lists them"
             }
-            Self::NoReport { thread } => {
+            Self::NoReport { thread } | Self::NoPlan { thread } => {
                 return Some(format!("`ecs-deep-agent resume {thread}` continues it"));
             }
             Self::Audit(problem) if problem.is_tampering() => {

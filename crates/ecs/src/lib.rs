@@ -15,6 +15,7 @@ mod observe_policy;
 mod operate;
 mod plan;
 pub mod report;
+mod roles;
 mod verify;
 
 pub use analyse::{
@@ -49,6 +50,7 @@ pub use plan::{
     RevisionRef, Risk, SecurityGroupRuleChange, Step, StepOutcome, StepStatus, StepTooLarge,
     StopTask, TaskDefinitionChange, UpdateService, propose,
 };
+pub use roles::{RoleTemplate, operate_actions, role_template};
 pub use verify::{Baseline, Verification, VerificationState, judge, rollback_plan};
 
 #[cfg(test)]

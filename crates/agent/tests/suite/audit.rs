@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ecs_agent_core::Input;
+use ecs_agent_ecs::{observe_actions, operate_actions};
 use ecs_agent_lab::{RequestOutcome, WireFault, WireFaultKind};
 use ecs_agent_store::{AuditRecord, TenantScope};
 use serde_json::Value;
@@ -38,9 +39,16 @@ pub(super) async fn differences(bench: &Bench) -> Vec<String> {
             problems.push(format!("request {id} is recorded twice"));
         }
     }
+    let known: BTreeSet<&str> = observe_actions()
+        .chain(operate_actions())
+        .chain(["sts:AssumeRole", "sts:GetCallerIdentity"])
+        .collect();
     let intent = |kind: &str| ["plan_begun", "write_intended"].contains(&kind);
     for request in bench.lab.requests() {
         let what = format!("{}:{}", request.service, request.operation);
+        if !known.contains(what.as_str()) {
+            problems.push(format!("{what} is not in the catalogue"));
+        }
         let Some(record) = calls.remove(request.request_id.as_str()) else {
             problems.push(format!("{what} ({}) is not recorded", request.request_id));
             continue;

@@ -6,6 +6,7 @@ mod demo;
 mod eval;
 mod isolation;
 mod lab;
+mod permissions;
 mod report;
 mod request;
 mod resume;
@@ -81,6 +82,7 @@ pub(crate) async fn run(
         Command::Threads => threads::run(&bench).await,
         Command::Resume(resume) => resume::run(&bench, resume).await,
         Command::Report(thread) => report::run(&bench, &thread.thread).await,
+        Command::Permissions(arguments) => permissions::run(&bench, &arguments).await,
         Command::Audit(command) => audit::run(&bench, &command).await,
         Command::Config(command) => Ok(config::run(&bench, command)),
         // Answered before the configuration was read.

@@ -4,6 +4,7 @@ mod children;
 mod config;
 mod help;
 mod registry;
+mod linked;
 
 use std::process::{Command, Output};
 

@@ -194,6 +194,17 @@ impl<S> Plan<S> {
             .flat_map(|step| step.unproven.iter().map(String::as_str))
     }
 
+    /// The sessions that carry the plan out, in order: one, unless its permissions do not fit one.
+    ///
+    /// Every step is in exactly one of them, with everything it needs; all of them together allow
+    /// what the approved plan shows, and rest on the one approval.
+    ///
+    /// # Errors
+    /// [`StepTooLarge`], which a plan of this program never is: such a one is not proposed.
+    pub fn sessions(&self) -> Result<Vec<PlanSession>, StepTooLarge> {
+        sessions::forward(&self.content.steps)
+    }
+
     /// SHA-256 over the canonical encoding of the whole content.
     pub fn hash(&self) -> PlanHash {
         PlanHash(hex::encode(Sha256::digest(self.content.canonical())))
@@ -321,17 +332,6 @@ impl Plan<Approved> {
                 .map(|(fact, _)| fact.to_owned())
                 .collect()
         })
-    }
-
-    /// The sessions that carry the plan out, in order: one, unless its permissions do not fit one.
-    ///
-    /// Every step is in exactly one of them, with everything it needs; all of them together allow
-    /// what the approved plan shows, and rest on the one approval.
-    ///
-    /// # Errors
-    /// [`StepTooLarge`], which a plan of this program never is: such a one is not proposed.
-    pub fn sessions(&self) -> Result<Vec<PlanSession>, StepTooLarge> {
-        sessions::forward(&self.content.steps)
     }
 
     /// The sessions that undo the steps in effect, the last step first.

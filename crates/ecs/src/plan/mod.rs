@@ -28,6 +28,7 @@ pub use lifecycle::{
     APPROVAL_MINUTES, Approval, ApprovalError, Approved, GrantError, Plan, PlanContent, PlanHash,
     Proposed,
 };
+pub(crate) use operation::WRITE_ACTIONS;
 pub use operation::{
     AwsvpcNetwork, CircuitBreaker, CpuArchitecture, CreateLogGroup, Direction,
     ModifyTargetGroupHealthCheck, Operation, Peer, PortRule, RegisterScalableTarget,

@@ -29,6 +29,45 @@ pub enum Operation {
     StopTask(StopTask),
 }
 
+/// An IAM action that some operation writes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WriteAction {
+    /// As IAM names it.
+    pub(crate) action: &'static str,
+    /// A condition key and its one value, without which the action is never needed.
+    pub(crate) condition: Option<(&'static str, &'static str)>,
+}
+
+const fn write(action: &'static str) -> WriteAction {
+    WriteAction {
+        action,
+        condition: None,
+    }
+}
+
+/// Every IAM action that an operation writes with; the policy matrix holds it to the operations.
+pub(crate) const WRITE_ACTIONS: [WriteAction; 12] = [
+    write("application-autoscaling:RegisterScalableTarget"),
+    write("ec2:AuthorizeSecurityGroupEgress"),
+    write("ec2:AuthorizeSecurityGroupIngress"),
+    write("ec2:RevokeSecurityGroupEgress"),
+    write("ec2:RevokeSecurityGroupIngress"),
+    write("ecs:RegisterTaskDefinition"),
+    write("ecs:StopTask"),
+    write("ecs:UpdateService"),
+    write("elasticloadbalancing:ModifyTargetGroup"),
+    write("logs:CreateLogGroup"),
+    // A new revision is marked as its plan's, and passes on the roles of its base.
+    WriteAction {
+        action: "ecs:TagResource",
+        condition: Some(("ecs:CreateAction", "RegisterTaskDefinition")),
+    },
+    WriteAction {
+        action: "iam:PassRole",
+        condition: Some(("iam:PassedToService", "ecs-tasks.amazonaws.com")),
+    },
+];
+
 /// Parameters of [`Operation::RegisterTaskDefinitionRevision`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

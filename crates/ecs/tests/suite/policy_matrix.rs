@@ -15,8 +15,8 @@ use ecs_agent_ecs::{
     Approved, Attempt, CreateLogGroup, Direction, ModifyTargetGroupHealthCheck, Observation,
     ObserveOptions, Operation, Peer, Permission, Plan, PortRule, ProposedOperation,
     RegisterScalableTarget, RegisterTaskDefinitionRevision, RevisionRef, SecurityGroupRuleChange,
-    ServiceTarget, StepStatus, StopTask, TaskDefinitionChange, UpdateService, observe, operate,
-    undo,
+    ServiceTarget, StepStatus, StopTask, TaskDefinitionChange, UpdateService, observe,
+    observe_actions, operate, operate_actions, undo,
 };
 use ecs_agent_lab::{RequestOutcome, Scenario};
 
@@ -475,6 +475,127 @@ async fn undo_row(
         .unwrap();
     assert_eq!(outcome.status, StepStatus::Applied, "undoing {kind:?}");
     assert_eq!(world.denied().len(), denied, "undoing {kind:?}");
+}
+
+/// The roles that an administrator makes allow what the operations need, and nothing that none does.
+#[tokio::test]
+async fn the_shipped_roles_allow_what_the_operations_need_and_no_more() {
+    let mut bench = Bench::new().await;
+    let mut needed = BTreeSet::new();
+    for kind in KINDS {
+        bench.prepare(*kind).await;
+        let plan = bench.plan(operation(*kind, &bench.seen));
+        let content = plan.content();
+        for permission in content
+            .session_policy
+            .iter()
+            .chain(&content.rollback_policy)
+        {
+            needed.extend(permission.actions.iter().cloned());
+        }
+    }
+    let reads: BTreeSet<String> = observe_actions().map(str::to_owned).collect();
+    let writes: BTreeSet<String> = operate_actions().map(str::to_owned).collect();
+    let allowed = &reads | &writes;
+    let lacking: Vec<_> = needed.difference(&allowed).collect();
+    assert!(lacking.is_empty(), "the operate role lacks {lacking:?}");
+    let unused: Vec<_> = writes.difference(&needed).collect();
+    assert!(unused.is_empty(), "no operation needs {unused:?}");
+}
+
+/// A plan whose permissions do not fit one session runs under several, each step under the one that
+/// it is in, and under no other.
+#[tokio::test]
+async fn a_plan_that_fits_no_session_is_carried_out_under_several() {
+    // As long as ECS lets the name of a task definition family be that is made of both.
+    let long = |word: &str| format!("{word}-{}", "x".repeat(100));
+    let (cluster, service) = (long("prod"), long("api"));
+    let world = WORLD.replace("- name: prod", &format!("- name: {cluster}"));
+    let world = world.replace(
+        "cluster: prod, service: api",
+        &format!("cluster: {cluster}, service: {service}"),
+    );
+    let world = world.replace("name: api,", &format!("name: {service},"));
+    let world = world.replace("/ecs/prod/api", &format!("/ecs/{cluster}/{service}"));
+    let scenario = Scenario::parse("policy-matrix.yaml", &world).unwrap();
+    let world = World::playing(scenario).await;
+    let seen = world.observe().await;
+    let proposed = [
+        Kind::CreateLogGroup,
+        Kind::AuthorizeIngress,
+        Kind::Register,
+        Kind::RegisterScalableTarget,
+        Kind::ModifyTargetGroup,
+        Kind::StopTask,
+    ]
+    .map(|kind| ProposedOperation {
+        operation: operation(kind, &seen),
+        reason: "the matrix".to_owned(),
+    });
+    let plan = approved(Plan::from_model(proposed.to_vec(), &seen).unwrap());
+    let sessions = plan.sessions().unwrap();
+    assert!(sessions.len() > 1, "{sessions:?}");
+
+    // The sessions together are what the person was shown.
+    let shown: BTreeSet<String> = atoms(&plan.content().session_policy)
+        .iter()
+        .map(said)
+        .collect();
+    let granted = sessions
+        .iter()
+        .flat_map(|session| atoms(&session.permissions));
+    assert_eq!(
+        granted.map(|atom| said(&atom)).collect::<BTreeSet<_>>(),
+        shown
+    );
+
+    let mut done = Vec::new();
+    for session in &sessions {
+        let [first, ..] = session.steps.as_slice() else {
+            panic!("a session without steps")
+        };
+        if *first > 1 {
+            // Under the session before, this one's first step is refused.
+            world.may_carry_out(&plan, first - 1).await;
+            let refused = operate(&world.clients, &plan, *first, &done, Attempt::First).await;
+            let in_effect = refused
+                .as_ref()
+                .is_ok_and(|outcome| outcome.status.in_effect());
+            assert!(
+                !in_effect,
+                "step {first} under another session: {refused:?}"
+            );
+        }
+        for step in &session.steps {
+            world.may_carry_out(&plan, *step).await;
+            let denied = world.denied().len();
+            let outcome = operate(&world.clients, &plan, *step, &done, Attempt::First)
+                .await
+                .unwrap();
+            assert_eq!(outcome.status, StepStatus::Applied, "step {step}");
+            assert_eq!(world.denied().len(), denied, "step {step}");
+            done.push(outcome);
+        }
+    }
+    // Every part says which it is, and all rest on the one approval.
+    let grants: BTreeSet<_> = (1..=6)
+        .map(|step| plan.grant(step).unwrap())
+        .map(|grant| {
+            (
+                grant.plan_hash().to_owned(),
+                grant.part().map(str::to_owned),
+            )
+        })
+        .collect();
+    assert_eq!(grants.len(), sessions.len());
+    assert!(grants.iter().all(|(hash, _)| hash == plan.hash().as_str()));
+}
+
+fn said(atom: &Statement) -> String {
+    format!(
+        "{:?} {:?} {:?}",
+        atom.actions, atom.resources, atom.conditions
+    )
 }
 
 /// One test a row, so that they run side by side.
