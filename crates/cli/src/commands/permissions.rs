@@ -58,12 +58,11 @@ async fn newest_plan(
     let events = store
         .events(&TenantScope::local(), thread, Seq::START)
         .await?;
-    let plan = events
-        .iter()
-        .rev()
-        .find_map(|stored| match &stored.event.body {
-            EventBody::ToolReturned { outcome, .. } => outcome.values.get("plan").cloned(),
-            _ => None,
-        });
+    let plan = events.iter().rev().find_map(|stored| {
+        let EventBody::ToolReturned { outcome, .. } = &stored.event.body else {
+            return None;
+        };
+        outcome.values.get("plan").cloned()
+    });
     Ok(plan.and_then(|plan| serde_json::from_value(plan).ok()))
 }

@@ -33,15 +33,14 @@ const FOR_CREDENTIALS: [&str; 6] = [
 
 /// The operations whose modules have symbols: `…11aws_sdk_ecs9operation14update_service…`.
 fn linked_operations(program: &[u8]) -> BTreeSet<String> {
-    const MARK: &[u8] = b"9operation";
     let mut found = BTreeSet::new();
     let mut rest = program;
-    while let Some(at) = rest.iter().position(|byte| *byte == MARK[0]) {
+    while let Some(at) = rest.iter().position(|byte| *byte == b'9') {
         let (passed, from_mark) = rest.split_at(at);
-        if let Some(after) = from_mark.strip_prefix(MARK) {
+        if let Some(after) = from_mark.strip_prefix(b"9operation") {
             found.extend(operation(passed, after));
         }
-        rest = &from_mark[1..];
+        rest = from_mark.split_at(1).1;
     }
     found
 }
@@ -55,7 +54,8 @@ fn operation(before: &[u8], after: &[u8]) -> Option<String> {
         .iter()
         .take_while(|byte| byte.is_ascii_digit())
         .count();
-    let length: usize = std::str::from_utf8(&after[..digits]).ok()?.parse().ok()?;
+    let length = std::str::from_utf8(after.get(..digits)?).ok()?;
+    let length: usize = length.parse().ok()?;
     let name = std::str::from_utf8(after.get(digits..digits + length)?).ok()?;
     Some(format!("{service}:{}", capitalised(name)))
 }

@@ -3,8 +3,9 @@
 mod children;
 mod config;
 mod help;
-mod registry;
 mod linked;
+mod record;
+mod registry;
 
 use std::process::{Command, Output};
 
