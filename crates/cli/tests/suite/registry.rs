@@ -58,8 +58,7 @@ impl World {
         world
     }
 
-    /// Runs the program on a thread of its own: the lab answers on this one.
-    async fn run(&self, arguments: &[&str]) -> Output {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ecs-deep-agent"));
         command
             .args(["--config", "c.toml", "--data-dir", "data", "--lab-clock"])
@@ -68,6 +67,12 @@ impl World {
             .env_clear()
             .env("HOME", self.home.path())
             .env("ECS_DEEP_AGENT_LOG", "trace");
+        command
+    }
+
+    /// Runs the program on a thread of its own: the lab answers on this one.
+    async fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
         let ran = tokio::task::spawn_blocking(move || command.output());
         ran.await.unwrap().unwrap()
     }
@@ -169,4 +174,28 @@ async fn what_the_registry_does_not_know_needs_credentials_of_ones_own() {
         0,
         "nobody's keys were taken instead"
     );
+}
+
+#[tokio::test]
+async fn a_registry_that_fails_is_a_named_gap_and_the_diagnosis_goes_on() {
+    let world = World::new().await;
+    let configuration = world.home.path().join("c.toml");
+    let text = std::fs::read_to_string(&configuration).unwrap();
+    let broken = text.replace("registry.json", "no-such-file.json");
+    assert_ne!(text, broken);
+    std::fs::write(&configuration, broken).unwrap();
+    let account = world.lab.accounts().first().unwrap();
+    let keys = &account.engineer;
+    let mut command = world.command(&["diagnose", "why does api keep restarting?"]);
+    command
+        .args(["--credentials", "env"])
+        .env("AWS_ACCESS_KEY_ID", &keys.access_key_id)
+        .env("AWS_SECRET_ACCESS_KEY", &keys.secret_access_key);
+    let ran = tokio::task::spawn_blocking(move || command.output());
+    let output = ran.await.unwrap().unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{log}");
+    let gap = "the registry `registry` cannot be reached";
+    let files = world.files();
+    assert!(files.iter().any(|(_, bytes)| contains(bytes, gap)), "{log}");
 }
