@@ -58,6 +58,9 @@ mod tests {
             "hyper::proto",
             "h2::codec",
             "aws_sigv4",
+            "reqwest::connect",
+            "rmcp::transport",
+            "rustls::client",
         ] {
             assert!(allowed(target, Level::INFO));
             assert!(

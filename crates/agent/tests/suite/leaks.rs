@@ -292,3 +292,16 @@ async fn progress_tells_what_was_logged_and_no_secret() {
     .unwrap();
     assert!(notes.0.lock().unwrap().contains(&secret));
 }
+
+/// The repair registers a definition with a value of an earlier revision: it goes from AWS to AWS.
+#[tokio::test]
+async fn a_value_that_a_repair_copies_is_stored_nowhere() {
+    let mut bench = Bench::of("required-env-var-missing").await;
+    let result = bench.say().await;
+    let result = bench.finish(result).await;
+    // The program of the scenario does not start without the value.
+    assert!(bench.lab.health().healthy, "{:?}", result.status);
+    let kept = format!("{}{result:?}", stored(&bench).await);
+    assert!(kept.contains("PAYMENT_URL"));
+    assert!(!kept.contains("payments.example.com"));
+}
