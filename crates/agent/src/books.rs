@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ecs_agent_credentials::{CredentialContext, InvocationId, Sink};
-use ecs_agent_runtime::{RunId, ThreadId};
+use ecs_agent_runtime::ThreadId;
 use ecs_agent_store::{AuditChain, AuditEntry, RunLease, RunOwner, StoreError, TenantScope};
 use serde_json::json;
-use uuid::Uuid;
 
 use crate::agent::AgentError;
 use crate::exits;
@@ -32,10 +31,10 @@ impl Books {
     pub(crate) async fn open(
         settings: &InvocationSettings,
         thread: ThreadId,
+        owner: RunOwner,
         trail: Arc<AuditTrail>,
     ) -> Result<Self, AgentError> {
         let tenant = TenantScope::local();
-        let owner = RunOwner::this_process(RunId::new(Uuid::now_v7()));
         let lasts = Duration::from_secs(settings.budgets.max_seconds).saturating_add(GRACE);
         let now = settings.timer.now();
         let lease = settings
@@ -87,18 +86,19 @@ impl Books {
     }
 
     /// Closes the record of an invocation whose cell ended before it could, and gives the thread
-    /// back, so that it can be continued at once.
+    /// back, so that it can be continued at once. The lease is this owner's or nobody's: another
+    /// run's is left alone.
     pub(crate) async fn close_after_crash(
         settings: &InvocationSettings,
         thread: ThreadId,
         invocation: InvocationId,
+        owner: &RunOwner,
     ) -> Result<(), AgentError> {
         let tenant = TenantScope::local();
-        let owner = RunOwner::this_process(RunId::new(Uuid::now_v7()));
         let now = settings.timer.now();
         let lease = settings
             .store
-            .take_over_run(&tenant, thread, &owner, now, GRACE)
+            .acquire_run(&tenant, thread, owner, now, GRACE)
             .await?;
         let entry = AuditEntry {
             thread: Some(thread),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use ecs_agent_credentials::{
     Cell, CellError, ClearGuard, CredentialContext, InvocationId, Sink, Sources,
 };
-use ecs_agent_runtime::{Budget, InterruptId, RunOutcome, ThreadId};
-use ecs_agent_store::AuditChain;
+use ecs_agent_runtime::{Budget, InterruptId, RunId, RunOutcome, ThreadId};
+use ecs_agent_store::{AuditChain, RunOwner};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -111,18 +111,74 @@ pub async fn invoke(
     // The cell's own token stays untouched: cancelling is an event, so that it is logged and a
     // change to AWS in flight is waited for.
     let on_cell = settings.clone();
+    let owner = RunOwner::this_process(RunId::new(Uuid::now_v7()));
+    let mut record = Record {
+        settings,
+        thread,
+        invocation,
+        owner: owner.clone(),
+        caller_waits: true,
+    };
     let ran = Cell::run(
         &invocation.to_string(),
         CancellationToken::new(),
-        move || run_on_cell(on_cell, sources, thread, input, cancel, invocation),
+        move || run_on_cell(on_cell, sources, thread, input, cancel, invocation, owner),
     )
     .await;
+    record.caller_waits = false;
     match ran {
         Ok(outcome) => Ok(outcome?),
         Err(crash) => {
-            Books::close_after_crash(&settings, thread, invocation).await?;
+            record.close().await?;
             Err(crash.into())
         }
+    }
+}
+
+/// The record of an invocation that may end before it can close its record itself.
+struct Record {
+    settings: InvocationSettings,
+    thread: ThreadId,
+    invocation: InvocationId,
+    owner: RunOwner,
+    /// Cleared when the cell has ended. Until then a drop means that the caller has gone.
+    caller_waits: bool,
+}
+
+impl Record {
+    async fn close(&self) -> Result<(), AgentError> {
+        Books::close_after_crash(&self.settings, self.thread, self.invocation, &self.owner).await
+    }
+}
+
+impl Drop for Record {
+    /// Closes the record of an invocation that nobody waits for any longer: otherwise its thread
+    /// would stay taken until the lease ends, and the audit would not say how it ended.
+    fn drop(&mut self) {
+        if !self.caller_waits {
+            return;
+        }
+        let record = Self {
+            settings: self.settings.clone(),
+            caller_waits: false,
+            owner: self.owner.clone(),
+            ..*self
+        };
+        // Dropping the cell has waited for its thread. This waits for one more write, on a thread
+        // of its own, since there may be a runtime on this one.
+        let closing = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            match runtime.map(|runtime| runtime.block_on(record.close())) {
+                Ok(Ok(())) => {}
+                // Nobody is left to be told; the lease ends by itself.
+                Ok(Err(_)) | Err(_) => tracing::error!(
+                    thread = %record.thread,
+                    "the record of a dropped invocation could not be closed"
+                ),
+            }
+        });
+        // A thread that panicked has closed nothing, and there is nobody to tell.
+        let _ = closing.join();
     }
 }
 
@@ -133,6 +189,7 @@ async fn run_on_cell(
     input: Input,
     cancel: CancellationToken,
     invocation: InvocationId,
+    owner: RunOwner,
 ) -> Result<InvocationResult, AgentError> {
     let context = CredentialContext::guarded(
         invocation,
@@ -144,7 +201,7 @@ async fn run_on_cell(
     let person = sources.person().map(str::to_owned);
     let sources = sources.watched_by(&context);
     let trail = AuditTrail::new(settings.clone(), thread, context.clone(), person);
-    let books = Books::open(&settings, thread, trail.clone()).await?;
+    let books = Books::open(&settings, thread, owner, trail.clone()).await?;
     let agent = EcsDeepAgent::builder()
         .credential_context(context.clone(), sources)
         .settings(settings)

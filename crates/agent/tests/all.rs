@@ -4,6 +4,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
     clippy::wildcard_enum_match_arm,
     reason = "a test that cannot go on fails, and says where"
 )]
@@ -13,3 +15,9 @@
 )]
 
 mod suite;
+
+use ecs_agent_credentials::{WIPING_ALLOCATOR, WipingAllocator};
+
+/// As the program has it: `suite::canaries` searches the memory of a child that runs this binary.
+#[global_allocator]
+static ALLOCATOR: WipingAllocator = WIPING_ALLOCATOR;

@@ -2,7 +2,8 @@
 
 use std::io::Read;
 
-use flate2::read::{DeflateDecoder, GzDecoder, ZlibDecoder};
+use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
+use flate2::{Decompress, FlushDecompress};
 use ruzstd::decoding::StreamingDecoder;
 
 /// Most bytes that one compressed stream is followed for.
@@ -32,6 +33,7 @@ pub(crate) fn unpack(data: &[u8]) -> Vec<Unpacked> {
             });
         }
     };
+    let mut probe = Decompress::new(true);
     for (start, head) in data.array_windows::<4>().enumerate() {
         // The first byte decides nearly always, and this loop runs for every byte of a memory.
         if !matches!(head[0], 0x1f | 0x28 | 0x50 | 0x78) {
@@ -43,13 +45,23 @@ pub(crate) fn unpack(data: &[u8]) -> Vec<Unpacked> {
             [0x28, 0xb5, 0x2f, 0xfd] => add(start, "zstd", zstd(rest)),
             [0x50, 0x4b, 3, 4] => add(start, "zip", zip_member(rest)),
             // RFC 1950: method 8, and both bytes together a multiple of 31; the usual four levels.
-            [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => {
+            [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] if begins(&mut probe, rest) => {
                 add(start, "zlib", read(ZlibDecoder::new(rest)));
             }
             _ => {}
         }
     }
     all
+}
+
+/// Tells whether zlib data may start here. Two bytes say little: in random data they come once in
+/// 16 KiB, and a decoder for each would cost more than the search.
+fn begins(probe: &mut Decompress, data: &[u8]) -> bool {
+    probe.reset(true);
+    let mut content = [0; SHORTEST];
+    let first = data.get(..512).unwrap_or(data);
+    let tried = probe.decompress(first, &mut content, FlushDecompress::None);
+    tried.is_ok() && probe.total_out() == SHORTEST as u64
 }
 
 /// Undoes brotli, and deflate without a header: neither has a mark, so only whole data are tried.

@@ -82,15 +82,14 @@ impl Index {
             before += *bucket;
             *bucket = before;
         }
-        let bits = (words.len() * BITS_A_WORD)
+        let cells = (words.len() * BITS_A_WORD / 64)
             .next_power_of_two()
-            .clamp(1 << 12, 1 << 26);
-        let filter_shift = 64 - bits.trailing_zeros();
-        let mut filter = vec![0; bits / 64];
+            .clamp(1 << 6, 1 << 20);
+        let filter_shift = 64 - cells.trailing_zeros();
+        let mut filter = vec![0; cells];
         for (word, ..) in &words {
-            let bit = place(*word, filter_shift);
-            if let Some(cell) = filter.get_mut(bit / 64) {
-                *cell |= 1 << (bit % 64);
+            if let Some(cell) = filter.get_mut(place(*word, filter_shift)) {
+                *cell |= mask(*word);
             }
         }
         Self {
@@ -137,9 +136,9 @@ impl Index {
     fn each_match(&self, stream: &[u8], mut found: impl FnMut(Match)) {
         for (at, window) in stream.array_windows::<WORD>().enumerate() {
             let word = u64::from_le_bytes(*window);
-            let bit = place(word, self.filter_shift);
-            let cell = self.filter.get(bit / 64).copied().unwrap_or_default();
-            if cell >> (bit % 64) & 1 == 1 {
+            let cell = self.filter.get(place(word, self.filter_shift));
+            let (cell, mask) = (cell.copied().unwrap_or_default(), mask(word));
+            if cell & mask == mask {
                 self.compare(stream, at, word, &mut found);
             }
         }
@@ -195,6 +194,13 @@ fn place(word: u64, shift: u32) -> usize {
     usize::try_from(spread(word) >> shift).unwrap_or_default()
 }
 
+/// The three bits of a cell of the filter that stand for a word: a blocked Bloom filter, so that a
+/// word costs one look into memory.
+fn mask(word: u64) -> u64 {
+    let hash = spread(word);
+    1 << (hash >> 20 & 63) | 1 << (hash >> 26 & 63) | 1 << (hash >> 32 & 63)
+}
+
 /// Tells whether a byte may have been put between the characters of a secret.
 fn is_separator(byte: u8) -> bool {
     matches!(byte, 0 | b'-' | b',' | b':' | b'"' | b'\'') || byte.is_ascii_whitespace()
@@ -202,8 +208,9 @@ fn is_separator(byte: u8) -> bool {
 
 /// The stream without separators, for canaries that were split up.
 pub(crate) fn squeeze(stream: &[u8]) -> Vec<u8> {
-    let kept = stream.iter().copied();
-    kept.filter(|byte| !is_separator(*byte)).collect()
+    let mut kept = Vec::with_capacity(stream.len());
+    kept.extend(stream.iter().copied().filter(|byte| !is_separator(*byte)));
+    kept
 }
 
 /// How a canary's spellings look in a squeezed stream, where they look different there.

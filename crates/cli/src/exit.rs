@@ -29,7 +29,7 @@ pub(crate) enum Exit {
     NotIsolated,
     /// The audit chain was changed, cut or written anew.
     Tampered,
-    /// Cancelled by Ctrl-C.
+    /// Cancelled by Ctrl-C, or by the signal that a supervisor sends.
     Cancelled,
 }
 
@@ -86,7 +86,7 @@ impl Exit {
             Self::NotFound => "nothing matches: no such service, thread or report",
             Self::NotIsolated => "`demo isolation` saw a crossing or a context left over",
             Self::Tampered => "`audit verify` found a record changed, removed or put in",
-            Self::Cancelled => "cancelled with Ctrl-C",
+            Self::Cancelled => "cancelled with Ctrl-C or SIGTERM",
         }
     }
 

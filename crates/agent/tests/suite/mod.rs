@@ -1,7 +1,9 @@
 mod architecture;
 mod audit;
+mod canaries;
 mod crashes;
 mod errors;
+mod exits;
 mod leaks;
 mod no_fallback;
 mod scenarios;

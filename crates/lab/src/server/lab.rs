@@ -14,12 +14,14 @@ use crate::iam::Directory;
 use crate::oracle::{Baseline, HealthReport};
 use crate::scenario::{Scenario, ScenarioError, Simulation, Truth};
 use crate::wire::ApiError;
-use crate::world::{AccessKey, Account, Ids, User, World};
+use crate::world::{AccessKey, Account, Ids, Role, RolePolicy, User, World};
 
 /// The role that every account of a lab has for the agent.
 const AGENT_ROLE: &str = "ecs-deep-agent";
 /// How long one request may compute the past before it is answered.
 const CATCH_UP: Duration = Duration::from_millis(50);
+/// The role that the server adds to every account for those who reach the agent's by way of another.
+const HUB_ROLE: &str = "ecs-deep-agent-hub";
 /// The user that the server adds to every account for people who only look.
 const ENGINEER: &str = "engineer";
 
@@ -39,6 +41,8 @@ pub struct LabAccount {
     pub role_arn: String,
     /// What the role's trust policy asks for.
     pub external_id: String,
+    /// A role that the user may assume, and whose sessions may do nothing but assume the other.
+    pub hub_role_arn: String,
     /// The key of a user with the role's permissions, for a person with the AWS CLI.
     pub engineer: LabKeys,
 }
@@ -134,10 +138,10 @@ impl Lab {
             ClockMode::Speed(_) => scenario.simulate_at(Utc::now().trunc_subsecs(0))?,
         };
         let seed = world.seed;
-        world
-            .accounts
-            .values_mut()
-            .for_each(|account| add_engineer(account, seed));
+        world.accounts.values_mut().for_each(|account| {
+            add_engineer(account, seed);
+            add_hub(account, seed);
+        });
         let directory = Directory::of(&world);
         let accounts = world.accounts.values().map(describe_account).collect();
         Ok(Self {
@@ -277,6 +281,65 @@ fn add_engineer(account: &mut Account, seed: u64) {
     account.users.insert(ENGINEER.to_owned(), user);
 }
 
+/// Adds a role that the account's user may assume, and that may do nothing but assume the agent's.
+fn add_hub(account: &mut Account, seed: u64) {
+    let Some(agent) = account.roles.get_mut(AGENT_ROLE) else {
+        return;
+    };
+    let mut ids = Ids::new(seed, &format!("{}/hub", account.id));
+    let arn = format!("arn:aws:iam::{}:role/{HUB_ROLE}", account.id);
+    let actions = json!(["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"]);
+    let of_account = json!({
+        "Effect": "Allow",
+        "Principal": {"AWS": format!("arn:aws:iam::{}:root", account.id)},
+        "Action": actions,
+        "Condition": {"ArnLike": {"aws:PrincipalArn": format!("*/{HUB_ROLE}*")}},
+    });
+    let statements = agent
+        .trust
+        .get_mut("Statement")
+        .and_then(Value::as_array_mut);
+    if let Some(statements) = statements {
+        statements.push(of_account);
+    }
+    let agent_arn = agent.arn.clone();
+    let created_at = agent.created_at;
+    let users = account.users.values_mut();
+    let operators: Vec<String> = users
+        .filter(|user| user.name != ENGINEER)
+        .map(|user| {
+            for policy in &mut user.inline_policies {
+                let statement = policy.document.pointer_mut("/Statement/0/Resource");
+                if let Some(Value::Array(resources)) = statement {
+                    resources.push(json!(arn));
+                }
+            }
+            user.arn.clone()
+        })
+        .collect();
+    let role = Role {
+        name: HUB_ROLE.to_owned(),
+        arn,
+        id: format!("AROA{}", ids.base32(16)),
+        trust: json!({
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Principal": {"AWS": operators}, "Action": actions},
+            ],
+        }),
+        inline_policies: vec![RolePolicy {
+            name: "assume-agent-role".to_owned(),
+            document: json!({
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": actions, "Resource": [agent_arn]}],
+            }),
+        }],
+        attached_policies: Vec::new(),
+        created_at,
+    };
+    account.roles.insert(role.name.clone(), role);
+}
+
 fn describe_account(account: &Account) -> LabAccount {
     let keys = |wanted: &dyn Fn(&str) -> bool| {
         let users = account.users.values().filter(|user| wanted(&user.name));
@@ -296,6 +359,7 @@ fn describe_account(account: &Account) -> LabAccount {
         secret_access_key: operator.secret_access_key,
         role_arn: format!("arn:aws:iam::{}:role/{AGENT_ROLE}", account.id),
         external_id: account.external_id.clone(),
+        hub_role_arn: format!("arn:aws:iam::{}:role/{HUB_ROLE}", account.id),
         engineer: keys(&|name| name == ENGINEER),
     }
 }

@@ -1,3 +1,4 @@
+mod canaries;
 mod house;
 mod http;
 mod runs;
