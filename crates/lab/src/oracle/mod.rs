@@ -49,6 +49,12 @@ impl Baseline {
         }
     }
 
+    /// The same truth about a world that begins as this one.
+    pub(crate) fn beginning_with(mut self, world: &World) -> Self {
+        self.fingerprints = fingerprint::of_world(world);
+        self
+    }
+
     /// What is really wrong.
     pub(crate) fn truth(&self) -> &Truth {
         &self.truth

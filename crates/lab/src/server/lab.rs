@@ -142,6 +142,8 @@ impl Lab {
             add_engineer(account, seed);
             add_hub(account, seed);
         });
+        // The lab's own people and roles are there from the start: they are nobody's change.
+        let baseline = baseline.beginning_with(&world);
         let directory = Directory::of(&world);
         let accounts = world.accounts.values().map(describe_account).collect();
         Ok(Self {
