@@ -30,7 +30,7 @@ pub use log::LogError;
 pub use progress::{Progress, ProgressSink, Silent};
 pub use runbook::RunbookModel;
 pub use settings::{
-    InvocationSettings, LogHook, LogMoment, Mode, Permissions, REGISTRY, RegisteredService,
-    ServiceHints, VerificationPace,
+    FurtherAccount, InvocationSettings, LogHook, LogMoment, Mode, Permissions, REGISTRY,
+    RegisteredService, ServiceHints, VerificationPace,
 };
 pub use timer::{Timer, TokioTimer};

@@ -105,6 +105,7 @@ impl Session {
         &self,
         reference: &CredentialReference,
     ) -> Result<ContextDescription, SessionError> {
+        self.prepare_accounts()?;
         let request = ScopeRequest::observe(observe_policy()?);
         Ok(self.sources.fill(&self.context, reference, request).await?)
     }
@@ -119,7 +120,28 @@ impl Session {
             let reference: CredentialReference = stored(state, values::CREDENTIAL_REFERENCE)?;
             self.open_for_reading(&reference).await?;
         }
-        Ok(AwsClients::new(&self.context)?)
+        let mut clients = AwsClients::new(&self.context)?;
+        for account in &self.settings.accounts {
+            let context = self.context.named(&account.name, account.region.clone())?;
+            clients = clients.with_account(account.account.clone(), &context)?;
+        }
+        Ok(clients)
+    }
+
+    /// Says how the further accounts are reached. Their credentials are resolved when something in
+    /// them is read.
+    fn prepare_accounts(&self) -> Result<(), SessionError> {
+        for account in &self.settings.accounts {
+            let context = self.context.named(&account.name, account.region.clone())?;
+            let request = ScopeRequest::observe(observe_policy()?);
+            let (reference, id) = (&account.credentials, account.account.clone());
+            match self.sources.prepare(&context, reference, request, id) {
+                // Once is enough for an invocation.
+                Ok(()) | Err(SourceError::Superseded) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// The service that was identified.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ecs_agent_credentials::{CredentialReference, Endpoints, LeakGuard, Region};
+use ecs_agent_credentials::{
+    AccountId, ContextName, CredentialReference, Endpoints, LeakGuard, Region,
+};
 use ecs_agent_ecs::SearchHints;
 use ecs_agent_models::Model;
 use ecs_agent_runtime::Budgets;
@@ -99,6 +101,21 @@ pub struct RegisteredService {
     pub credentials: CredentialReference,
 }
 
+/// Another account that services lean on, such as the one that keeps their images.
+///
+/// Each has a credential context of its own in the invocation, which only reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FurtherAccount {
+    /// What the context is called in evidence and audit.
+    pub name: ContextName,
+    /// The account; credentials of another one are refused.
+    pub account: AccountId,
+    /// The region that is read there, if it is not the invocation's.
+    pub region: Option<Region>,
+    /// What reaches it.
+    pub credentials: CredentialReference,
+}
+
 /// A moment around the log, for crash drills.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogMoment {
@@ -142,6 +159,8 @@ pub struct InvocationSettings {
     pub leak_guard: Arc<LeakGuard>,
     /// Registered services.
     pub registry: Vec<RegisteredService>,
+    /// Accounts that are read beside the service's own.
+    pub accounts: Vec<FurtherAccount>,
     /// How far to go.
     pub mode: Mode,
 }

@@ -370,9 +370,11 @@ impl SettingFlags {
             organization: self.organization.clone(),
             environment: self.environment.clone(),
             data_dir: self.data_dir.clone(),
+            require_narrowed: None,
             retries: None,
             registry: None,
             services: Vec::new(),
+            accounts: Vec::new(),
         }
     }
 }

@@ -80,6 +80,11 @@ pub(crate) fn settings(
         .iter()
         .map(|entry| entry.registered(&place.reference))
         .collect();
+    let accounts = configuration
+        .accounts
+        .iter()
+        .map(|entry| entry.account(&place.reference))
+        .collect();
     InvocationSettings {
         model: model(configuration.model.value),
         store,
@@ -107,6 +112,7 @@ pub(crate) fn settings(
         log_hook: crash_drill(flags),
         leak_guard: Arc::clone(output.leak_guard()),
         registry,
+        accounts,
         mode,
     }
 }
@@ -134,6 +140,9 @@ pub(crate) fn person(
 /// The sources that the configuration allows, with the keys read anew.
 pub(crate) fn sources(configuration: &Configuration) -> Result<Sources, CliError> {
     let mut builder = Sources::builder().retries(configuration.retries.value);
+    if configuration.require_narrowed.value {
+        builder = builder.require_narrowed();
+    }
     if let Some(registry) = &configuration.registry {
         builder = builder.with_registry(REGISTRY, registry.registry());
     }

@@ -35,7 +35,7 @@ pub struct CallRecord {
     pub resource: Option<String>,
     /// What the credentials that signed it were narrowed to; none while credentials are resolved.
     pub scope: Option<Scope>,
-    /// The name of the context that signed it, if the invocation has several.
+    /// The name of the context that signed it, if it was not the invocation's main one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
     /// How often the request was sent.
@@ -97,8 +97,16 @@ struct Log {
     records: VecDeque<Entry>,
     count: u64,
     aws_now: Option<DateTime<Utc>>,
-    /// Which scope keys were narrowed to, newest last, by a digest of their id.
-    scopes: VecDeque<(KeyDigest, Option<Scope>)>,
+    /// Who signs with which keys, newest last, by a digest of their id.
+    signers: VecDeque<(KeyDigest, Signer)>,
+}
+
+/// Whose keys they are, and what they were narrowed to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Signer {
+    pub(crate) scope: Option<Scope>,
+    /// The context's name, if it is not the invocation's main one.
+    pub(crate) context: Option<String>,
 }
 
 /// SHA-256 of an access key id: enough to recognise it, and no key id is kept.
@@ -144,7 +152,9 @@ impl CallLog {
             log.records.pop_front();
         }
         let mut record = describe(number, request);
-        record.scope = key_id(request).and_then(|key_id| log.scope_of(key_id));
+        let signer = key_id(request).and_then(|key_id| log.signer_of(key_id));
+        let Signer { scope, context } = signer.unwrap_or_default();
+        (record.scope, record.context) = (scope, context);
         log.records.push_back(Entry {
             record,
             sdk_invocation,
@@ -185,19 +195,19 @@ impl CallLog {
         self.events.add(ContextEvent::Called(record));
     }
 
-    /// Notes that a request is about to be signed with this key, and for what.
-    pub(crate) fn signs(&self, key_id: &str, scope: Option<Scope>) {
+    /// Notes that a request is about to be signed with this key, by whom and for what.
+    pub(crate) fn signs(&self, key_id: &str, signer: Signer) {
         let digest = digest(key_id);
         let mut log = lock(&self.log);
-        let known = log.scopes.iter_mut().find(|(key, _)| *key == digest);
+        let known = log.signers.iter_mut().find(|(key, _)| *key == digest);
         if let Some((_, known)) = known {
-            *known = scope;
+            *known = signer;
             return;
         }
-        if log.scopes.len() == KEYS_KEPT {
-            log.scopes.pop_front();
+        if log.signers.len() == KEYS_KEPT {
+            log.signers.pop_front();
         }
-        log.scopes.push_back((digest, scope));
+        log.signers.push_back((digest, signer));
     }
 
     /// Notes something else that happened to the context.
@@ -232,10 +242,10 @@ impl CallLog {
 }
 
 impl Log {
-    fn scope_of(&self, key_id: &str) -> Option<Scope> {
+    fn signer_of(&self, key_id: &str) -> Option<Signer> {
         let digest = digest(key_id);
-        let mut known = self.scopes.iter().rev();
-        known.find(|(key, _)| *key == digest)?.1.clone()
+        let mut known = self.signers.iter().rev();
+        Some(known.find(|(key, _)| *key == digest)?.1.clone())
     }
 }
 

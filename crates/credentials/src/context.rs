@@ -1,6 +1,7 @@
 //! The credential context: who one invocation is at AWS, and for how long.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use aws_credential_types::Credentials;
@@ -11,12 +12,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::arn::Arn;
-use crate::calls::CallRecord;
+use crate::calls::{CallRecord, Signer};
 use crate::endpoint::Endpoints;
 use crate::events::{ContextEvent, ContextEvents, MintChange, MintRecord};
 use crate::identity::{AccountId, InvocationId, Region};
 use crate::keys::Keys;
 use crate::leak_guard::{LeakBlocked, LeakGuard, Sink};
+use crate::named::ContextName;
 use crate::provider::ContextProvider;
 use crate::reference::CredentialReference;
 use crate::scope::Scope;
@@ -46,6 +48,14 @@ pub struct CredentialContext {
     withheld: Arc<OnceLock<LeakBlocked>>,
     /// Held while credentials are resolved, so that there is one resolution at a time.
     pub(crate) resolving: tokio::sync::Mutex<()>,
+    /// What it is called; none for the invocation's main context.
+    pub(crate) name: Option<ContextName>,
+    /// The invocation's main context, from one of its others.
+    main: Weak<Self>,
+    /// The invocation's other contexts, in the main one.
+    pub(crate) named: Mutex<BTreeMap<ContextName, Arc<Self>>>,
+    /// How to fill it when its keys are first needed.
+    pub(crate) prepared: OnceLock<Arc<Recipe>>,
 }
 
 /// What a filled context holds.
@@ -180,6 +190,9 @@ pub struct ContextDescription {
     pub region: Option<Region>,
     /// When the credentials end, if they do.
     pub expires_at: Option<DateTime<Utc>>,
+    /// What the context is called, if it is not the invocation's main one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<ContextName>,
     /// What they may be used for.
     pub scope: Option<Scope>,
     /// Whether AWS itself holds them to that scope by a session policy.
@@ -212,15 +225,20 @@ impl CredentialContext {
         endpoints: Endpoints,
         guard: Arc<LeakGuard>,
     ) -> Arc<Self> {
+        let wire = Arc::new(Wire::new(invocation, endpoints));
         Arc::new(Self {
             invocation,
             region: region.map(OnceLock::from).unwrap_or_default(),
-            wire: Arc::new(Wire::new(invocation, endpoints)),
+            wire,
             slot: Slot::new(),
             service: Mutex::new(None),
             guard,
             withheld: Arc::default(),
             resolving: tokio::sync::Mutex::new(()),
+            name: None,
+            main: Weak::new(),
+            named: Mutex::default(),
+            prepared: OnceLock::new(),
         })
     }
 
@@ -229,6 +247,23 @@ impl CredentialContext {
     pub(crate) fn staging(&self) -> Arc<Self> {
         let region = self.region.get().cloned();
         Arc::new(Self {
+            // Whatever trips it ends the invocation by the way to AWS that they share.
+            main: Weak::new(),
+            ..self.beside(self.name.clone(), region)
+        })
+    }
+
+    /// Makes another context of the same invocation.
+    pub(crate) fn sibling(self: &Arc<Self>, name: ContextName, region: Option<Region>) -> Self {
+        Self {
+            main: Arc::downgrade(self),
+            ..self.beside(Some(name), region)
+        }
+    }
+
+    /// What shares the way to AWS, the guard and what it withheld, and nothing else.
+    fn beside(&self, name: Option<ContextName>, region: Option<Region>) -> Self {
+        Self {
             invocation: self.invocation,
             region: region.map(OnceLock::from).unwrap_or_default(),
             wire: Arc::clone(&self.wire),
@@ -237,7 +272,16 @@ impl CredentialContext {
             guard: Arc::clone(&self.guard),
             withheld: Arc::clone(&self.withheld),
             resolving: tokio::sync::Mutex::new(()),
-        })
+            name,
+            main: Weak::new(),
+            named: Mutex::default(),
+            prepared: OnceLock::new(),
+        }
+    }
+
+    /// The invocation's main context: this one, or the one it stands beside.
+    pub(crate) fn main(self: &Arc<Self>) -> Arc<Self> {
+        self.main.upgrade().unwrap_or_else(|| Arc::clone(self))
     }
 
     /// Returns the invocation that owns this context.
@@ -272,6 +316,7 @@ impl CredentialContext {
             principal_arn: identity.as_ref().map(|i| i.principal.clone()),
             region: self.region.get().cloned(),
             expires_at,
+            name: self.name.clone(),
             scope: identity.as_ref().map(|i| i.scope.clone()),
             narrowed: identity.as_ref().is_some_and(|i| i.narrowed),
             reference: identity.map(|i| i.reference),
@@ -316,12 +361,18 @@ impl CredentialContext {
 
     /// Wipes the credentials, closes the connections, and refuses all further use.
     ///
-    /// Works after a panic, from any thread, and any number of times.
+    /// Clearing the invocation's main context ends the invocation's authority: all its contexts are
+    /// wiped. Clearing a named one leaves the others as they are. Works after a panic, from any
+    /// thread, and any number of times.
     pub fn clear(&self) {
+        if self.is_named() {
+            return self.discard();
+        }
         if !self.is_cleared() {
             self.wire.calls.happened(ContextEvent::Cleared);
         }
         self.discard();
+        self.discard_named();
         self.wire.close();
     }
 
@@ -329,6 +380,16 @@ impl CredentialContext {
     pub(crate) fn discard(&self) {
         self.slot.clear();
         *lock(&self.service) = None;
+    }
+
+    /// Tells whether nothing was filled in yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slot.phase() == Phase::Empty
+    }
+
+    /// Tells whether it is one of an invocation's further contexts.
+    fn is_named(&self) -> bool {
+        self.main.strong_count() > 0
     }
 
     /// Tells whether [`CredentialContext::clear`] was called.
@@ -363,6 +424,9 @@ impl CredentialContext {
     /// Clears the context because something was withheld.
     pub(crate) fn trip(&self, blocked: LeakBlocked) {
         self.withheld.get_or_init(|| blocked);
+        if let Some(main) = self.main.upgrade() {
+            main.clear();
+        }
         self.clear();
     }
 
@@ -435,12 +499,13 @@ impl CredentialContext {
 
     /// Renews the credentials if they are about to end and their source can be asked again.
     ///
-    /// Signing does this by itself; call it before a stretch of work that must not be interrupted.
+    /// A context that was prepared and is empty is filled. Signing does this by itself; call it before a stretch of work that must not be interrupted.
     ///
     /// # Errors
     /// [`SourceError`] if they have ended and could not be renewed. While they last, a renewal that
     /// fails is not an error.
     pub async fn ensure_fresh(self: &Arc<Self>) -> Result<(), SourceError> {
+        self.fill_as_prepared().await?;
         if !self.ends_within(RENEWAL_MARGIN) {
             return Ok(());
         }
@@ -474,7 +539,14 @@ impl CredentialContext {
             Phase::Cleared => ContextError::Cleared,
             Phase::Empty | Phase::Filled => ContextError::Empty,
         })?;
-        self.wire.calls.signs(keys.access_key_id(), scope);
+        let name = self.name.as_ref().map(ToString::to_string);
+        self.wire.calls.signs(
+            keys.access_key_id(),
+            Signer {
+                scope,
+                context: name,
+            },
+        );
         Ok(keys)
     }
 
@@ -497,6 +569,7 @@ impl CredentialContext {
         // A staging context's keys belong to nobody yet: they are no use of this one.
         let mint = filled.identity.as_ref().map(|identity| MintRecord {
             change: self.change_to(&identity.scope),
+            context: self.name.as_ref().map(ToString::to_string),
             reference: identity.reference.to_string(),
             account: identity.account.clone(),
             principal: identity.principal.clone(),

@@ -33,6 +33,9 @@ pub enum ContextEvent {
 pub struct MintRecord {
     /// What that changed.
     pub change: MintChange,
+    /// The name of the context, if it is not the invocation's main one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
     /// Where they came from, without secrets.
     pub reference: String,
     /// Whose they are, as STS said.

@@ -29,6 +29,7 @@ mod keys;
 mod leak_guard;
 mod machine;
 mod memory;
+mod named;
 mod policy_size;
 mod process;
 mod provider;
@@ -69,6 +70,7 @@ pub use crate::key_document::{Field, KeyDocumentError};
 pub use crate::keys::{CredentialInputError, StaticCredentials};
 pub use crate::leak_guard::{LeakBlocked, LeakGuard, Sink};
 pub use crate::memory::MemoryProtection;
+pub use crate::named::ContextName;
 pub use crate::process::{
     HardenError, Hardening, WIPING_ALLOCATOR, WipingAllocator, harden_process, hardening,
     install_panic_hook,

@@ -78,7 +78,8 @@ fn diagnostic(
             Err(why) => return Ok(ToolOutcome::error(json!({ "error": why }).to_string())),
         }
     }
-    let text = report::diagnostic_report(&observation, &diagnosis, &hypotheses);
+    let text = report::diagnostic_report(&observation, &diagnosis, &hypotheses)
+        + &report::credentials_section(&session.context.describe());
     Ok(ToolOutcome::success(
         json!({"verdict": verdict(&diagnosis, session.settings.mode), "file": "/diagnostic_report.md"})
             .to_string(),
@@ -152,7 +153,7 @@ impl Tool for WriteFinalReport {
     }
 }
 
-fn conclusion(_session: &Session, input: &ToolInput) -> Result<ToolOutcome, SessionError> {
+fn conclusion(session: &Session, input: &ToolInput) -> Result<ToolOutcome, SessionError> {
     let observation: Observation = stored(&input.values, values::OBSERVATION)?;
     let diagnosis: Diagnosis = stored(&input.values, values::DIAGNOSIS)?;
     let plan = approved_plan(input)?;
@@ -172,5 +173,8 @@ fn conclusion(_session: &Session, input: &ToolInput) -> Result<ToolOutcome, Sess
     Ok(ToolOutcome::success(
         json!({"verdict": written.verdict, "file": "/final_report.md"}).to_string(),
     )
-    .with_file("/final_report.md", written.text))
+    .with_file(
+        "/final_report.md",
+        written.text + &report::credentials_section(&session.context.describe()),
+    ))
 }

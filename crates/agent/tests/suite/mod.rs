@@ -1,3 +1,4 @@
+mod accounts;
 mod architecture;
 mod audit;
 mod canaries;

@@ -48,7 +48,10 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn of(name: &str) -> Self {
-        let scenario = Scenario::named(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+        Self::with(Scenario::named(name).unwrap_or_else(|error| panic!("{name}: {error}"))).await
+    }
+
+    pub(crate) async fn with(scenario: Scenario) -> Self {
         let target = scenario.truth().target.clone();
         let request = scenario.request().to_owned();
         let lab = Arc::new(LabServer::start(LabConfig::new(scenario)).await.unwrap());
@@ -98,6 +101,7 @@ impl Bench {
             log_hook: None,
             leak_guard: LeakGuard::new(),
             registry: Vec::new(),
+            accounts: Vec::new(),
             mode: Mode::Repair,
         };
         Self {
@@ -129,6 +133,16 @@ impl Bench {
         input: Input,
         hook: Option<LogHook>,
     ) -> Result<InvocationResult, InvocationError> {
+        let sources = self.sources();
+        self.invoke_with(sources, input, hook).await
+    }
+
+    pub(crate) async fn invoke_with(
+        &mut self,
+        sources: Sources,
+        input: Input,
+        hook: Option<LogHook>,
+    ) -> Result<InvocationResult, InvocationError> {
         self.invocations += 1;
         let settings = InvocationSettings {
             log_hook: hook,
@@ -136,7 +150,7 @@ impl Bench {
         };
         let result = invoke(
             settings,
-            self.sources(),
+            sources,
             self.thread,
             input,
             CancellationToken::new(),

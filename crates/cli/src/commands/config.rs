@@ -83,6 +83,11 @@ fn rows(configuration: &Configuration) -> Vec<Row> {
         maybe("credentials", &c.credentials),
         maybe("role_arn", &c.role_arn),
         maybe("external_id", &c.external_id),
+        always(
+            "require_narrowed",
+            c.require_narrowed.value.to_string(),
+            c.require_narrowed.origin,
+        ),
         maybe("endpoint_url", &c.endpoint_url),
         always("retries", c.retries.value.to_string(), c.retries.origin),
         always(
@@ -112,6 +117,11 @@ fn rows(configuration: &Configuration) -> Vec<Row> {
         always(
             "services",
             format!("{} registered", c.services.len()),
+            Origin::File,
+        ),
+        always(
+            "accounts",
+            format!("{} registered", c.accounts.len()),
             Origin::File,
         ),
     ]

@@ -68,6 +68,7 @@ pub(super) fn layer(variables: &BTreeMap<String, String>) -> Result<Layer, Envir
             "ROLE_ARN" => layer.role_arn = Some(read.parse()?),
             "EXTERNAL_ID" => layer.external_id = Some(value.clone()),
             "ENDPOINT_URL" => layer.endpoint_url = Some(read.parse()?),
+            "REQUIRE_NARROWED" => layer.require_narrowed = Some(read.parse()?),
             "RETRIES" => layer.retries = Some(read.parse()?),
             "MAX_STEPS" => layer.max_steps = Some(read.parse()?),
             "TIMEOUT" => layer.timeout = Some(read.parse()?),

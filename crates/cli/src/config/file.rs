@@ -136,7 +136,7 @@ mod tests {
             .map(|line| line.strip_prefix("#: ").unwrap_or(line))
             .fold(String::new(), |text, line| text + line + "\n");
         let layer = parse(Path::new("example"), &uncommented).unwrap();
-        assert_eq!(layer.services.len(), 1);
+        assert_eq!((layer.services.len(), layer.accounts.len()), (1, 1));
         assert!(layer.retries.is_some() && layer.timeout.is_some() && layer.data_dir.is_some());
     }
 

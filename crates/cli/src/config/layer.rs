@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use ecs_agent_credentials::{EndpointUrl, Region, RoleArn};
 use serde::{Deserialize, Serialize};
 
+use super::accounts::AccountEntry;
 use super::registry::RegistryEntry;
 use super::services::ServiceEntry;
 use crate::span::Span;
@@ -22,6 +23,7 @@ pub(crate) struct Layer {
     pub(crate) profile: Option<String>,
     pub(crate) role_arn: Option<RoleArn>,
     pub(crate) external_id: Option<String>,
+    pub(crate) require_narrowed: Option<bool>,
     pub(crate) endpoint_url: Option<EndpointUrl>,
     pub(crate) retries: Option<u32>,
     pub(crate) max_steps: Option<u32>,
@@ -33,6 +35,7 @@ pub(crate) struct Layer {
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) registry: Option<RegistryEntry>,
     pub(crate) services: Vec<ServiceEntry>,
+    pub(crate) accounts: Vec<AccountEntry>,
 }
 
 impl Layer {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ecs_agent_credentials::{CredentialReference, EndpointUrl, Endpoints, Region, RoleArn};
 
+use super::accounts::AccountEntry;
 use super::environment::{self, EnvironmentLayerError};
 use super::file::{self, FileError};
 use super::layer::{CredentialChoice, Layer, ModelChoice};
@@ -78,6 +79,7 @@ pub(crate) struct Configuration {
     pub(crate) credentials: Option<Setting<CredentialChoice>>,
     pub(crate) role_arn: Option<Setting<RoleArn>>,
     pub(crate) external_id: Option<Setting<String>>,
+    pub(crate) require_narrowed: Setting<bool>,
     pub(crate) endpoint_url: Option<Setting<EndpointUrl>>,
     pub(crate) retries: Setting<u32>,
     pub(crate) max_steps: Setting<u32>,
@@ -89,6 +91,7 @@ pub(crate) struct Configuration {
     pub(crate) data_dir: Option<Setting<PathBuf>>,
     pub(crate) registry: Option<RegistryEntry>,
     pub(crate) services: Vec<ServiceEntry>,
+    pub(crate) accounts: Vec<AccountEntry>,
 }
 
 impl Configuration {
@@ -118,6 +121,7 @@ impl Configuration {
             credentials: layers.strongest(Layer::credential_choice),
             role_arn: layers.strongest(|l| l.role_arn.clone()),
             external_id: layers.strongest(|l| l.external_id.clone()),
+            require_narrowed: layers.or(|l| l.require_narrowed, false),
             endpoint_url: layers.strongest(|l| l.endpoint_url.clone()),
             retries: layers.or(|l| l.retries, 3),
             max_steps: layers.or(|l| l.max_steps, 200),
@@ -129,6 +133,7 @@ impl Configuration {
             data_dir: layers.strongest(|l| l.data_dir.clone()).or(usual_data_dir),
             registry: layers.file.registry,
             services: layers.file.services,
+            accounts: layers.file.accounts,
         };
         if configuration.external_id.is_some() && configuration.role_arn.is_none() {
             return Err(ConfigurationError::ExternalIdWithoutRole);

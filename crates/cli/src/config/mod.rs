@@ -1,5 +1,6 @@
 //! Configuration: one TOML file, the environment and flags, each stronger than the one before.
 
+mod accounts;
 mod environment;
 mod file;
 mod layer;

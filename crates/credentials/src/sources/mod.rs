@@ -132,6 +132,26 @@ impl Sources {
         Arc::new(recipe).follow(context).await
     }
 
+    /// Has a named context filled when its keys are first needed, from `reference` and for `account`.
+    ///
+    /// Keys of another account are refused, and the context is then cleared for good; the
+    /// invocation's other contexts are not.
+    ///
+    /// # Errors
+    /// [`SourceError::NotRegistered`], or [`SourceError::Superseded`] if it was prepared before. What
+    /// goes wrong when it is filled is the error of the call that needed it.
+    pub fn prepare(
+        &self,
+        context: &CredentialContext,
+        reference: &CredentialReference,
+        request: ScopeRequest,
+        account: AccountId,
+    ) -> Result<(), SourceError> {
+        self.0.check_registered(reference)?;
+        let recipe = Recipe::new(Arc::clone(&self.0), reference.clone(), request);
+        context.prepare(Arc::new(recipe.of_account(account)))
+    }
+
     /// From here on resolves only these references, and credentials of the registries that were
     /// given. Has no effect the second time.
     ///

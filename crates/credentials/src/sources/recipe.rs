@@ -8,6 +8,7 @@ use super::federation::{self, Exchange};
 use super::source::{Link, Staged};
 use crate::arn::Arn;
 use crate::context::{ContextDescription, CredentialContext, Filled, Identity};
+use crate::identity::AccountId;
 use crate::reference::CredentialReference;
 use crate::scope::ScopeRequest;
 use crate::session::SessionIdentity;
@@ -19,19 +20,29 @@ pub(crate) struct Recipe {
     shared: Arc<Shared>,
     reference: CredentialReference,
     request: ScopeRequest,
+    /// Whose the credentials have to be.
+    account: Option<AccountId>,
 }
 
 impl Recipe {
+    /// A recipe for the account that `shared` expects, if it expects one.
     pub(super) fn new(
         shared: Arc<Shared>,
         reference: CredentialReference,
         request: ScopeRequest,
     ) -> Self {
         Self {
+            account: shared.expected_account.clone(),
             shared,
             reference,
             request,
         }
+    }
+
+    /// The same for another account.
+    pub(super) fn of_account(mut self, account: AccountId) -> Self {
+        self.account = Some(account);
+        self
     }
 
     /// Resolves the reference and fills `context`. The caller holds `context.resolving`.
@@ -119,7 +130,7 @@ impl Recipe {
         caller: &Caller,
     ) -> Result<(), SourceError> {
         refuse_root(caller, &self.reference)?;
-        let registered = self.shared.expected_account.clone();
+        let registered = self.account.clone();
         for expected in registered.into_iter().chain(staged.facts.account.clone()) {
             if expected != caller.account {
                 context.clear();

@@ -6,6 +6,7 @@ mod fill;
 mod isolation;
 mod leak_guard;
 mod memory;
+mod named;
 mod process;
 mod profile;
 mod renewal;

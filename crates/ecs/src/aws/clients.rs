@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use chrono::{DateTime, Utc};
-use ecs_agent_credentials::{ContextError, CredentialContext, Region};
+use ecs_agent_credentials::{AccountId, ContextError, CredentialContext, Region};
 use tokio::sync::Semaphore;
 
 use super::reading::{Source, Stamps};
@@ -35,6 +35,8 @@ pub struct AwsClients {
     pub(crate) scaling: aws_sdk_applicationautoscaling::Client,
     pub(crate) stacks: aws_sdk_cloudformation::Client,
     pub(crate) cleaner: TextCleaner,
+    /// Clients for other accounts, through the invocation's other contexts.
+    others: Vec<(AccountId, Self)>,
     in_flight: Semaphore,
     calls: AtomicU64,
     latest_date: AtomicI64,
@@ -89,10 +91,36 @@ impl AwsClients {
             scaling: client!(aws_sdk_applicationautoscaling),
             stacks: client!(aws_sdk_cloudformation),
             cleaner: TextCleaner::new().map_err(ClientsError::Patterns)?,
+            others: Vec::new(),
             in_flight: Semaphore::new(CALLS_IN_FLIGHT),
             calls: AtomicU64::new(0),
             latest_date: AtomicI64::new(i64::MIN),
         })
+    }
+
+    /// Adds clients that read another account through a context of the same invocation.
+    ///
+    /// # Errors
+    /// [`ClientsError::Context`] when that context has no region or was cleared.
+    pub fn with_account(
+        mut self,
+        account: AccountId,
+        context: &Arc<CredentialContext>,
+    ) -> Result<Self, ClientsError> {
+        self.others.push((account, Self::new(context)?));
+        Ok(self)
+    }
+
+    /// The clients that read what is in `account` and `region`: those that were added for it, or
+    /// these, if they work in that region. None, if nothing reaches that region.
+    pub(crate) fn reaching(&self, account: Option<&str>, region: &str) -> Option<&Self> {
+        let added = self.others.iter().find(|(added, clients)| {
+            Some(added.as_str()) == account && clients.region.as_str() == region
+        });
+        match added {
+            Some((_, clients)) => Some(clients),
+            None => (self.region.as_str() == region).then_some(self),
+        }
     }
 
     /// The region that is read and written.
@@ -104,7 +132,8 @@ impl AwsClients {
     /// How many calls were made so far, retries not counted.
     #[must_use]
     pub fn calls(&self) -> u64 {
-        self.calls.load(Ordering::Relaxed)
+        let others: u64 = self.others.iter().map(|(_, clients)| clients.calls()).sum();
+        self.calls.load(Ordering::Relaxed) + others
     }
 
     /// AWS's own time as of its latest answer, if it has answered.
@@ -136,11 +165,19 @@ impl AwsClients {
         Reading {
             source: Source {
                 call,
-                subject: subject.into(),
+                subject: self.subject(subject.into()),
                 request_id,
                 read_at: date,
             },
             outcome: outcome.map_err(|error| AwsError::from_sdk(call, &error, &self.cleaner)),
+        }
+    }
+
+    /// What was asked about, with whose credentials if they are not the invocation's main ones.
+    fn subject(&self, subject: String) -> String {
+        match self.context.name() {
+            Some(name) => format!("{subject} (credentials `{name}`)"),
+            None => subject,
         }
     }
 

@@ -43,11 +43,14 @@ pub(crate) async fn read<'a>(
     written.dedup();
     let readings = each(&written, |image| async move {
         let parsed = ImageReference::parse(image);
-        let here = parsed.ecr_region.as_deref() == Some(clients.region().as_str());
-        let asked = if here {
-            Some(ask(clients, &parsed).await)
-        } else {
-            None
+        let account = parsed.ecr_account.as_deref();
+        let reader = parsed
+            .ecr_region
+            .as_deref()
+            .and_then(|region| clients.reaching(account, region));
+        let asked = match reader {
+            Some(reader) => Some(ask(reader, &parsed).await),
+            None => None,
         };
         ImageReadingOf {
             written: image.clone(),

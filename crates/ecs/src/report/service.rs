@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use ecs_agent_credentials::ContextDescription;
 
+use super::credentials::limits;
 use super::markdown::{appendix, cites, code, gaps, safe};
 use crate::analyse::{Citation, Diagnosis, Finding, Role, Verdict};
 use crate::observation::{EvidenceId, Observation};
@@ -54,13 +55,14 @@ pub fn service_context(facts: &ServiceContextFacts<'_>) -> String {
         |at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
     );
     format!(
-        "# Service\n\n| | |\n|---|---|\n| service | {} |\n| cluster | {} |\n| region | {} |\n| account | {} |\n| acting as | {} |\n| credentials from | {} |\n| credentials end | {expires} |\n| chosen because | {} |\n",
+        "# Service\n\n| | |\n|---|---|\n| service | {} |\n| cluster | {} |\n| region | {} |\n| account | {} |\n| acting as | {} |\n| credentials from | {} |\n| credentials end | {expires} |\n| limited by | {} |\n| chosen because | {} |\n",
         safe(facts.target.service_name()),
         safe(facts.target.cluster_name()),
         safe(facts.region),
         safe(account),
         safe(&principal),
         safe(&reference),
+        limits(facts.credentials),
         safe(facts.reason),
     )
 }

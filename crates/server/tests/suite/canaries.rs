@@ -137,6 +137,7 @@ fn factory(
             leak_guard: Arc::clone(&leak_guard),
             log_hook: None,
             registry: Vec::new(),
+            accounts: Vec::new(),
             mode: Mode::Diagnose,
         };
         Ok((

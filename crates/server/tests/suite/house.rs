@@ -146,6 +146,7 @@ fn factory(store: Store, leak_guard: Arc<LeakGuard>) -> InvocationFactory {
             log_hook: None,
             leak_guard: Arc::clone(&leak_guard),
             registry: Vec::new(),
+            accounts: Vec::new(),
             mode: Mode::Diagnose,
         };
         Ok((settings, Sources::builder().build()))

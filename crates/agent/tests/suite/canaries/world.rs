@@ -258,6 +258,7 @@ pub(super) fn settings(
         leak_guard,
         log_hook: None,
         registry: Vec::new(),
+        accounts: Vec::new(),
         mode: Mode::Diagnose,
     }
 }
