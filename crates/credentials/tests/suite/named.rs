@@ -1,11 +1,13 @@
 //! Several contexts in one invocation: keys, accounts and records apart, one end.
 
 use ecs_agent_credentials::{
-    AccountId, ContextEvent, ContextName, ContextState, CredentialReference, Sources,
+    AccountId, ContextError, ContextEvent, ContextName, ContextState, CredentialReference, Sources,
 };
 
 use super::fake_aws::FakeAws;
-use super::world::{ACCOUNT, OTHER_ACCOUNT, by_role, context, given, keys, observe, whoami};
+use super::world::{
+    ACCOUNT, OTHER_ACCOUNT, ask, by_role, client, context, given, keys, observe, whoami,
+};
 
 fn name(text: &str) -> ContextName {
     text.parse().unwrap()
@@ -74,7 +76,7 @@ async fn each_call_is_signed_by_its_own_context_and_says_which() {
         .into_iter()
         .filter_map(|event| match event {
             ContextEvent::Minted(mint) => Some((mint.context, mint.account.to_string())),
-            _ => None,
+            ContextEvent::Called(_) | ContextEvent::Cleared | _ => None,
         })
         .collect();
     assert_eq!(
@@ -112,11 +114,13 @@ async fn the_invocation_s_end_wipes_them_all() {
         .prepare(&images, &there, observe(), account(OTHER_ACCOUNT))
         .unwrap();
     sources.fill(&main, &here, observe()).await.unwrap();
-    whoami(&images).await.unwrap();
+    let client = client(&images);
+    assert_eq!(ask(&client).await.as_deref(), Ok(OTHER_ACCOUNT));
     main.clear();
     assert_eq!(images.describe().state, ContextState::Cleared);
+    assert_eq!(images.sdk_config().unwrap_err(), ContextError::Cleared);
     let before = aws.seen().len();
-    assert!(whoami(&images).await.is_err());
+    assert!(ask(&client).await.is_err());
     assert_eq!(aws.seen().len(), before, "nothing is sent afterwards");
 }
 

@@ -69,14 +69,19 @@ fn policy(action: &str) -> SessionPolicy {
 
 /// Asks STS through an SDK client, as the domain crate does through its own.
 pub(crate) async fn whoami(context: &Arc<CredentialContext>) -> Result<String, String> {
+    ask(&client(context)).await
+}
+
+/// An STS client of the context, made as the domain crate makes its own.
+pub(crate) fn client(context: &Arc<CredentialContext>) -> aws_sdk_sts::Client {
     let config = aws_sdk_sts::config::Builder::from(&context.sdk_config().unwrap())
         .retry_partition(context.retry_partition())
         .build();
-    let answer = aws_sdk_sts::Client::from_conf(config)
-        .get_caller_identity()
-        .send()
-        .await;
-    match answer {
+    aws_sdk_sts::Client::from_conf(config)
+}
+
+pub(crate) async fn ask(client: &aws_sdk_sts::Client) -> Result<String, String> {
+    match client.get_caller_identity().send().await {
         Ok(answer) => Ok(answer.account().unwrap().to_owned()),
         Err(error) => Err(format!(
             "{:#}",
