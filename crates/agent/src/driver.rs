@@ -11,7 +11,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use ecs_agent_credentials::Sink;
-use ecs_agent_models::ModelError;
+use ecs_agent_models::NoDeltas;
 use ecs_agent_runtime::{
     AgentName, Attempt, Budget, Effect, EffectKey, EventBody, FramePath, InterruptId, ModelRequest,
     RunOutcome, ToolCall, ToolOutcome,
@@ -178,17 +178,20 @@ async fn ask_model(
     if exits::inspect(&session.context, Sink::ModelRequest, &request).is_err() {
         return (key, exits::model_refused(frame));
     }
-    let event = match session.settings.model.respond(request).await {
+    let event = match session.settings.model.respond(request, &NoDeltas).await {
         Ok(reply) => EventBody::ModelReplied {
             frame,
             text: reply.text,
             tool_calls: reply.tool_calls,
+            reasoning: reply.reasoning,
+            finish: reply.finish,
             usage: reply.usage,
         },
         Err(error) => EventBody::ModelFailed {
             frame,
             error: error.to_string(),
-            retryable: ModelError::is_retryable(&error),
+            retryable: error.is_retryable(),
+            usage: error.usage(),
         },
     };
     (key, event)

@@ -5,7 +5,7 @@
 //! [`LeakGuard`](ecs_agent_credentials::LeakGuard).
 
 use ecs_agent_credentials::{CredentialContext, LeakBlocked, Sink};
-use ecs_agent_runtime::{EventBody, ToolOutcome};
+use ecs_agent_runtime::{EventBody, ToolOutcome, Usage};
 use serde::Serialize;
 
 /// Who ends a run in which something was withheld.
@@ -84,6 +84,7 @@ pub(crate) fn model_refused(frame: ecs_agent_runtime::FramePath) -> EventBody {
         frame,
         error: LeakBlocked::NOTICE.to_owned(),
         retryable: false,
+        usage: Usage::default(),
     }
 }
 
@@ -93,7 +94,8 @@ mod tests {
 
     use ecs_agent_credentials::{Endpoints, InvocationId, SecretText, Sources, StaticCredentials};
     use ecs_agent_runtime::{
-        FramePath, InterruptId, MessageId, RunOutcome, ToolCall, ToolCallId, Usage,
+        FinishReason, FramePath, InterruptId, MessageId, Reasoning, RunOutcome, ToolCall,
+        ToolCallId,
     };
     use serde_json::json;
     use uuid::Uuid;
@@ -127,12 +129,26 @@ mod tests {
                 frame: frame.clone(),
                 text: String::new(),
                 tool_calls: vec![ToolCall::new("call", "find", json!({"query": [text]}))],
+                reasoning: Vec::new(),
+                finish: FinishReason::Complete,
+                usage: Usage::default(),
+            },
+            EventBody::ModelReplied {
+                frame: frame.clone(),
+                text: String::new(),
+                tool_calls: Vec::new(),
+                reasoning: vec![Reasoning {
+                    provider: "some".to_owned(),
+                    data: json!({ "thinking": text }),
+                }],
+                finish: FinishReason::Complete,
                 usage: Usage::default(),
             },
             EventBody::ModelFailed {
                 frame: frame.clone(),
                 error: text.to_owned(),
                 retryable: true,
+                usage: Usage::default(),
             },
             EventBody::ToolReturned {
                 frame: frame.clone(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ecs_agent_runtime::OrphanError;
+use ecs_agent_runtime::{OrphanError, Usage};
 
 /// What the caller can do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,26 @@ pub enum ModelError {
         /// The model's name.
         model: String,
     },
+    /// The model would not answer.
+    #[error("model `{model}` declined to answer: {reason}")]
+    Refused {
+        /// The model's name.
+        model: String,
+        /// What it said, or how the provider names the reason.
+        reason: String,
+        /// What that took.
+        usage: Usage,
+    },
+    /// The answer broke off or made no sense.
+    #[error("model `{model}` did not finish its answer: {reason}")]
+    Broken {
+        /// The model's name.
+        model: String,
+        /// What happened.
+        reason: String,
+        /// What it had taken by then, as far as the provider said.
+        usage: Usage,
+    },
     /// The request is malformed on our side.
     #[error("malformed request to model `{model}`")]
     Orphan {
@@ -78,9 +98,11 @@ impl ModelError {
     #[must_use]
     pub const fn class(&self) -> ErrorClass {
         match self {
-            Self::Unavailable { .. } => ErrorClass::Retry,
+            Self::Unavailable { .. } | Self::Broken { .. } => ErrorClass::Retry,
             Self::Denied { .. } => ErrorClass::Denied,
-            Self::Invalid { .. } | Self::ContextTooLong { .. } => ErrorClass::Invalid,
+            Self::Invalid { .. } | Self::ContextTooLong { .. } | Self::Refused { .. } => {
+                ErrorClass::Invalid
+            }
             Self::Orphan { .. } | Self::ScriptEnded { .. } => ErrorClass::Internal,
         }
     }
@@ -99,8 +121,24 @@ impl ModelError {
             Self::Denied { .. }
             | Self::Invalid { .. }
             | Self::ContextTooLong { .. }
+            | Self::Refused { .. }
+            | Self::Broken { .. }
             | Self::Orphan { .. }
             | Self::ScriptEnded { .. } => None,
+        }
+    }
+
+    /// What the call took all the same.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        match self {
+            Self::Refused { usage, .. } | Self::Broken { usage, .. } => *usage,
+            Self::Unavailable { .. }
+            | Self::Denied { .. }
+            | Self::Invalid { .. }
+            | Self::ContextTooLong { .. }
+            | Self::Orphan { .. }
+            | Self::ScriptEnded { .. } => Usage::default(),
         }
     }
 }

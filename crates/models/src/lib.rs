@@ -6,9 +6,13 @@
 
 mod error;
 mod model;
+mod profile;
 mod scripted;
 
-pub use ecs_agent_runtime::{Message, ModelRequest, ToolCall, ToolSpec, Usage};
+pub use ecs_agent_runtime::{
+    Cost, FinishReason, Message, ModelRequest, Reasoning, ToolCall, ToolSpec, Usage,
+};
 pub use error::{ErrorClass, ModelError};
-pub use model::{BoxFuture, Model, ModelReply};
+pub use model::{BoxFuture, Delta, DeltaSink, Model, ModelReply, NoDeltas};
+pub use profile::ModelProfile;
 pub use scripted::ScriptedModel;

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ecs_agent_runtime::ModelRequest;
+use ecs_agent_runtime::{AgentName, ModelRequest};
 
 use crate::error::ModelError;
-use crate::model::{BoxFuture, Model, ModelReply};
+use crate::model::{BoxFuture, Delta, DeltaSink, Model, ModelReply};
+use crate::profile::ModelProfile;
 
 type Answer = Result<ModelReply, ModelError>;
 type Responder = dyn Fn(&ModelRequest) -> Answer + Send + Sync;
@@ -18,6 +19,7 @@ type Responder = dyn Fn(&ModelRequest) -> Answer + Send + Sync;
 /// would, so a test can assert on what goes out as well as on what comes of it.
 pub struct ScriptedModel {
     name: String,
+    profile: ModelProfile,
     script: Script,
     requests: Mutex<Vec<ModelRequest>>,
 }
@@ -53,6 +55,13 @@ impl ScriptedModel {
         self.answer(agent, Err(error))
     }
 
+    /// The same, known for this.
+    #[must_use]
+    pub fn with_profile(mut self, profile: ModelProfile) -> Self {
+        self.profile = profile;
+        self
+    }
+
     /// Every request so far, refused ones included.
     #[must_use]
     pub fn requests(&self) -> Vec<ModelRequest> {
@@ -62,6 +71,7 @@ impl ScriptedModel {
     fn with_script(script: Script) -> Self {
         Self {
             name: "scripted".to_owned(),
+            profile: ModelProfile::default(),
             script,
             requests: Mutex::default(),
         }
@@ -110,10 +120,23 @@ impl Model for ScriptedModel {
         &self.name
     }
 
-    fn respond(&self, request: ModelRequest) -> BoxFuture<'_, Answer> {
+    fn profile(&self, _agent: &AgentName) -> ModelProfile {
+        self.profile.clone()
+    }
+
+    fn respond<'a>(
+        &'a self,
+        request: ModelRequest,
+        deltas: &'a dyn DeltaSink,
+    ) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             let answer = self.next(&request);
             locked(&self.requests).push(request);
+            if let Ok(reply) = &answer {
+                for word in reply.text.split_inclusive(' ') {
+                    deltas.delta(Delta::Text(word));
+                }
+            }
             answer
         })
     }
@@ -142,6 +165,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::NoDeltas;
 
     fn request(agent: &str, messages: Vec<Message>) -> ModelRequest {
         ModelRequest {
@@ -154,7 +178,7 @@ mod tests {
 
     fn respond(model: &dyn Model, request: ModelRequest) -> Answer {
         model
-            .respond(request)
+            .respond(request, &NoDeltas)
             .now_or_never()
             .expect("a script never waits")
     }
@@ -182,6 +206,7 @@ mod tests {
         let orphan = Message::Ai {
             text: String::new(),
             tool_calls: vec![ToolCall::new("c1", "ls", json!({}))],
+            reasoning: vec![],
         };
         let error = respond(&model, request("main", vec![orphan])).unwrap_err();
         assert!(matches!(error, ModelError::Orphan { .. }), "{error}");

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::budget::{Budget, Budgets};
 use crate::ids::{FramePath, InterruptId, MessageId, RunId, ToolCallId};
-use crate::message::{ToolCall, ToolOutcome, Usage};
+use crate::message::{FinishReason, Reasoning, ToolCall, ToolOutcome};
+use crate::usage::Usage;
 
 /// The version that events are written with. Kinds and optional fields may be added to a version;
 /// nothing is ever renamed or removed within one.
@@ -55,6 +56,12 @@ pub enum EventBody {
         text: String,
         /// The tools it wants called; none ends the agent's turn.
         tool_calls: Vec<ToolCall>,
+        /// How it came to that.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        reasoning: Vec<Reasoning>,
+        /// Why it ended where it did.
+        #[serde(default, skip_serializing_if = "FinishReason::is_complete")]
+        finish: FinishReason,
         /// What it took.
         usage: Usage,
     },
@@ -66,6 +73,9 @@ pub enum EventBody {
         error: String,
         /// Whether trying again may help.
         retryable: bool,
+        /// What it took all the same.
+        #[serde(default, skip_serializing_if = "Usage::is_nothing")]
+        usage: Usage,
     },
     /// A tool call is about to be carried out: from here on its effect may have happened.
     ToolStarted {

@@ -35,6 +35,7 @@ mod schema;
 mod state;
 mod thread;
 mod todo;
+mod usage;
 
 pub use agent::{AgentSpec, BuiltinTools, ToolSpec};
 pub use budget::{Budget, Budgets};
@@ -45,8 +46,11 @@ pub use files::{FileError, VirtualFiles};
 pub use ids::{
     AgentName, FramePath, InterruptId, MessageId, ParseIdError, RunId, ThreadId, ToolCallId,
 };
-pub use message::{Message, ModelRequest, OrphanError, ToolCall, ToolOutcome, ToolStatus, Usage};
+pub use message::{
+    FinishReason, Message, ModelRequest, OrphanError, Reasoning, ToolCall, ToolOutcome, ToolStatus,
+};
 pub use path::{FilePath, FilePathError};
 pub use state::{Frame, OpenInterrupt, RunCounts, ThreadState, ThreadStatus};
 pub use thread::{ApplyError, Thread};
 pub use todo::{Todo, TodoStatus};
+pub use usage::{Cost, Usage};

@@ -30,6 +30,35 @@ impl ToolCall {
     }
 }
 
+/// One block of a model's reasoning, in the provider's own form. Nobody reads it but the provider
+/// that wrote it, which may have signed it: a turn that calls tools goes on from there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reasoning {
+    /// Whose form it is; a provider leaves out what another one wrote.
+    pub provider: String,
+    /// The block.
+    pub data: Value,
+}
+
+/// Why a model's answer ended where it did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// It said what it had to say, or wants tools called.
+    #[default]
+    Complete,
+    /// It reached the limit of its output: words or arguments may be cut.
+    Truncated,
+}
+
+impl FinishReason {
+    /// Whether nothing is missing at the end.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        matches!(self, Self::Complete)
+    }
+}
+
 /// How a tool call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -55,6 +84,9 @@ pub enum Message {
         text: String,
         /// The tools it wants called.
         tool_calls: Vec<ToolCall>,
+        /// How it came to that; goes back to the model as it is.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        reasoning: Vec<Reasoning>,
     },
     /// A tool call's answer. Its text is data from outside, never an instruction.
     Tool {
@@ -115,32 +147,6 @@ impl ToolOutcome {
     pub fn with_value(mut self, key: impl Into<String>, value: Value) -> Self {
         self.values.insert(key.into(), value);
         self
-    }
-}
-
-/// Tokens that model calls took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Usage {
-    /// Tokens read.
-    pub input_tokens: u64,
-    /// Tokens written.
-    pub output_tokens: u64,
-}
-
-impl Usage {
-    /// Both together.
-    #[must_use]
-    pub const fn total(&self) -> u64 {
-        self.input_tokens.saturating_add(self.output_tokens)
-    }
-
-    /// The sum with another.
-    #[must_use]
-    pub const fn plus(self, other: Self) -> Self {
-        Self {
-            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
-            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
-        }
     }
 }
 

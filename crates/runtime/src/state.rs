@@ -10,8 +10,9 @@ use crate::effect::Answer;
 use crate::event::RunOutcome;
 use crate::files::VirtualFiles;
 use crate::ids::{AgentName, FramePath, InterruptId, RunId, ToolCallId};
-use crate::message::{Message, ToolCall, Usage};
+use crate::message::{Message, ToolCall};
 use crate::todo::Todo;
+use crate::usage::Usage;
 
 /// One agent's turn: its own message list, which is its own context window.
 #[derive(Debug, Clone, PartialEq)]

@@ -116,15 +116,26 @@ impl Thread {
                 frame,
                 text,
                 tool_calls,
+                reasoning,
+                finish,
                 usage,
             } => {
-                self.take_reply(frame, text, tool_calls, *usage);
+                self.count(*usage);
+                let reply = transitions::Reply {
+                    text,
+                    calls: tool_calls,
+                    reasoning,
+                    finish: *finish,
+                };
+                self.take_reply(frame, &reply);
             }
             EventBody::ModelFailed {
                 frame,
                 error,
                 retryable,
+                usage,
             } => {
+                self.count(*usage);
                 self.take_model_failure(frame, error, *retryable);
             }
             EventBody::ToolStarted { frame, call_id } => {

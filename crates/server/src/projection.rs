@@ -82,7 +82,9 @@ fn message_json(id: ThreadId, index: usize, message: &Message) -> Value {
             "type": "human", "content": text, "id": id, "name": null,
             "additional_kwargs": {}, "response_metadata": {},
         }),
-        Message::Ai { text, tool_calls } => {
+        Message::Ai {
+            text, tool_calls, ..
+        } => {
             let calls: Vec<Value> = tool_calls
                 .iter()
                 .map(|call| {

@@ -12,8 +12,8 @@ mod planner;
 mod triage;
 mod verifier;
 
-use ecs_agent_models::{Model, ModelError, ModelReply};
-use ecs_agent_runtime::{ModelRequest, ToolCall, Usage};
+use ecs_agent_models::{DeltaSink, Model, ModelError, ModelReply};
+use ecs_agent_runtime::{ModelRequest, ToolCall};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
@@ -28,7 +28,11 @@ impl Model for RunbookModel {
         "runbook"
     }
 
-    fn respond(&self, request: ModelRequest) -> BoxFuture<'_, Result<ModelReply, ModelError>> {
+    fn respond<'a>(
+        &'a self,
+        request: ModelRequest,
+        _deltas: &'a dyn DeltaSink,
+    ) -> BoxFuture<'a, Result<ModelReply, ModelError>> {
         Box::pin(async move { Ok(reply(&request)) })
     }
 }
@@ -59,14 +63,9 @@ fn reply(request: &ModelRequest) -> ModelReply {
         _ => lead::next(&conversation),
     };
     match next {
-        Move::Say(text) => ModelReply {
-            text,
-            tool_calls: Vec::new(),
-            usage: Usage::default(),
-        },
-        Move::Call(calls) => ModelReply {
-            text: String::new(),
-            tool_calls: calls
+        Move::Say(text) => ModelReply::text(text),
+        Move::Call(calls) => ModelReply::calls(
+            calls
                 .into_iter()
                 .enumerate()
                 .map(|(index, (tool, arguments))| {
@@ -74,8 +73,7 @@ fn reply(request: &ModelRequest) -> ModelReply {
                     ToolCall::new(id, tool, arguments)
                 })
                 .collect(),
-            usage: Usage::default(),
-        },
+        ),
     }
 }
 

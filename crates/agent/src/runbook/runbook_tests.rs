@@ -88,6 +88,8 @@ impl World {
                         frame,
                         text: reply.text,
                         tool_calls: reply.tool_calls,
+                        reasoning: reply.reasoning,
+                        finish: reply.finish,
                         usage: reply.usage,
                     }
                 }

@@ -7,7 +7,7 @@ use ecs_agent_core::{
     Progress, ProgressSink, RegisteredService, invoke,
 };
 use ecs_agent_credentials::{CredentialReference, LeakBlocked, LeakGuard, Sink, Sources};
-use ecs_agent_models::{Message, ModelReply, ModelRequest, ScriptedModel, ToolCall, Usage};
+use ecs_agent_models::{Message, ModelReply, ModelRequest, ScriptedModel, ToolCall};
 use ecs_agent_store::{Seq, TenantScope};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -15,19 +15,11 @@ use tokio_util::sync::CancellationToken;
 use super::support::Bench;
 
 fn says(text: &str) -> ModelReply {
-    ModelReply {
-        text: text.to_owned(),
-        tool_calls: Vec::new(),
-        usage: Usage::default(),
-    }
+    ModelReply::text(text)
 }
 
 fn calls(name: &str, arguments: serde_json::Value) -> ModelReply {
-    ModelReply {
-        text: String::new(),
-        tool_calls: vec![ToolCall::new("call", name, arguments)],
-        usage: Usage::default(),
-    }
+    ModelReply::calls(vec![ToolCall::new("call", name, arguments)])
 }
 
 fn delegates() -> ModelReply {

@@ -202,7 +202,9 @@ impl Conversation<'_> {
             .events(&TenantScope::local(), self.thread, Seq::START)
             .await?;
         let used = events.iter().filter_map(|stored| {
-            let EventBody::ModelReplied { usage, .. } = &stored.event.body else {
+            let (EventBody::ModelReplied { usage, .. } | EventBody::ModelFailed { usage, .. }) =
+                &stored.event.body
+            else {
                 return None;
             };
             Some(usage.total())

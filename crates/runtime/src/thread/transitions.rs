@@ -11,10 +11,23 @@ use crate::builtin::{self, Builtin, TaskArguments, tools_of};
 use crate::event::{Event, EventBody};
 use crate::ids::{FramePath, InterruptId, RunId, ToolCallId};
 use crate::large_result;
-use crate::message::{Message, ToolCall, ToolOutcome, ToolStatus, Usage};
+use crate::message::{FinishReason, Message, Reasoning, ToolCall, ToolOutcome, ToolStatus};
 use crate::path::FilePath;
 use crate::schema;
 use crate::state::{CallSlot, CallState, Frame, OpenInterrupt, Phase, RunCounts, ThreadStatus};
+use crate::usage::Usage;
+
+/// What a model is told whose words were cut.
+const CUT: &str = "Your answer was cut off at the limit of its length and was not used. Say it again, \
+                   shorter.";
+
+/// What a model answered, without what it took.
+pub(super) struct Reply<'a> {
+    pub(super) text: &'a str,
+    pub(super) calls: &'a [ToolCall],
+    pub(super) reasoning: &'a [Reasoning],
+    pub(super) finish: FinishReason,
+}
 
 impl Thread {
     /// The time in which only a person was awaited, or no process was running, is not counted.
@@ -102,25 +115,26 @@ impl Thread {
         }
     }
 
-    pub(super) fn take_reply(
-        &mut self,
-        path: &FramePath,
-        text: &str,
-        calls: &[ToolCall],
-        usage: Usage,
-    ) {
+    /// Counts what a model call took, whether or not it was answered.
+    pub(super) fn count(&mut self, usage: Usage) {
         self.state.usage = self.state.usage.plus(usage);
         if let Some(run) = &mut self.state.run {
             run.usage = run.usage.plus(usage);
+        }
+    }
+
+    pub(super) fn take_reply(&mut self, path: &FramePath, reply: &Reply<'_>) {
+        if let Some(run) = &mut self.state.run {
             run.steps = run.steps.saturating_add(1);
-            let calls = u32::try_from(calls.len()).unwrap_or(u32::MAX);
+            let calls = u32::try_from(reply.calls.len()).unwrap_or(u32::MAX);
             run.tool_calls = run.tool_calls.saturating_add(calls);
         }
         let Some(frame) = self.state.frames.get_mut(path) else {
             return;
         };
         frame.model_failures = 0;
-        let calls: Vec<ToolCall> = calls
+        let calls: Vec<ToolCall> = reply
+            .calls
             .iter()
             .map(|call| ToolCall {
                 id: fresh_id(&call.id, &mut frame.used_ids),
@@ -128,9 +142,16 @@ impl Thread {
             })
             .collect();
         frame.messages.push(Message::Ai {
-            text: text.to_owned(),
+            text: reply.text.to_owned(),
             tool_calls: calls.clone(),
+            reasoning: reply.reasoning.to_vec(),
         });
+        if calls.is_empty() && reply.finish == FinishReason::Truncated {
+            frame.messages.push(Message::Human {
+                text: CUT.to_owned(),
+            });
+            return;
+        }
         self.open_calls(path, calls);
         self.settle_and_return(path);
     }

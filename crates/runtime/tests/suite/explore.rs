@@ -4,8 +4,8 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use ecs_agent_runtime::{
-    Attempt, Budgets, Effect, EffectKey, Event, EventBody, FramePath, ModelRequest, RunOutcome,
-    Thread, ThreadStatus, ToolCall, ToolOutcome, Usage,
+    Attempt, Budgets, Effect, EffectKey, Event, EventBody, FinishReason, FramePath, ModelRequest,
+    RunOutcome, Thread, ThreadStatus, ToolCall, ToolOutcome, Usage,
 };
 use serde_json::json;
 
@@ -99,6 +99,7 @@ impl World {
                             frame,
                             error,
                             retryable: true,
+                            usage,
                         });
                         failed.failed = true;
                         next.push(failed);
@@ -107,6 +108,8 @@ impl World {
                         frame,
                         text,
                         tool_calls,
+                        reasoning: Vec::new(),
+                        finish: FinishReason::Complete,
                         usage,
                     }));
                 }

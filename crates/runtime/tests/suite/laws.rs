@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use ecs_agent_runtime::{
-    Attempt, Budget, Budgets, Effect, EffectKey, Event, EventBody, FramePath, RunOutcome, Thread,
-    ThreadStatus, ToolCall, ToolCallId, ToolOutcome, ToolStatus, Usage,
+    Attempt, Budget, Budgets, Effect, EffectKey, Event, EventBody, FinishReason, FramePath,
+    RunOutcome, Thread, ThreadStatus, ToolCall, ToolCallId, ToolOutcome, ToolStatus, Usage,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -81,11 +81,11 @@ fn bodies() -> impl Strategy<Value = EventBody> {
         2 => Just(said(0).body),
         8 => (frames(), "[a-z ]{0,5}", prop::collection::vec(calls(), 0..4)).prop_map(
             |(frame, text, tool_calls)| EventBody::ModelReplied {
-                frame, text, tool_calls, usage: Usage { input_tokens: 9, output_tokens: 1 },
+                frame, text, tool_calls, reasoning: Vec::new(), finish: FinishReason::Complete, usage: used(),
             }
         ),
         2 => (frames(), any::<bool>()).prop_map(|(frame, retryable)| EventBody::ModelFailed {
-            frame, error: "x".to_owned(), retryable,
+            frame, error: "x".to_owned(), retryable, usage: Usage::default(),
         }),
         6 => (frames(), call_ids())
             .prop_map(|(frame, call_id)| EventBody::ToolStarted { frame, call_id }),
@@ -102,6 +102,14 @@ fn bodies() -> impl Strategy<Value = EventBody> {
         1 => Just(EventBody::BudgetExhausted { budget: Budget::Time }),
         1 => Just(EventBody::RunEnded { outcome: RunOutcome::Failed { error: "x".to_owned() } }),
     ]
+}
+
+fn used() -> Usage {
+    Usage {
+        input_tokens: 9,
+        output_tokens: 1,
+        ..Usage::default()
+    }
 }
 
 /// One step of a history: any event at all, or an outcome of something that is outstanding.
@@ -136,15 +144,15 @@ impl Step {
                 frame,
                 error: "x".to_owned(),
                 retryable: true,
+                usage: used(),
             },
             Effect::CallModel { frame, .. } => EventBody::ModelReplied {
                 frame,
                 text: "words".to_owned(),
                 tool_calls: calls.clone(),
-                usage: Usage {
-                    input_tokens: 9,
-                    output_tokens: 1,
-                },
+                reasoning: Vec::new(),
+                finish: FinishReason::Complete,
+                usage: used(),
             },
             Effect::CallTool {
                 frame,

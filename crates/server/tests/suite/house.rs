@@ -16,7 +16,7 @@ use ecs_agent_core::{
     InvocationSettings, Mode, Permissions, ServiceHints, Silent, TokioTimer, VerificationPace,
 };
 use ecs_agent_credentials::{CredentialReference, Endpoints, LeakGuard, Sources};
-use ecs_agent_models::{Message, ModelReply, ModelRequest, ScriptedModel, ToolCall, Usage};
+use ecs_agent_models::{Message, ModelReply, ModelRequest, ScriptedModel, ToolCall};
 use ecs_agent_runtime::Budgets;
 use ecs_agent_server::{InvocationFactory, ServerConfig, router};
 use ecs_agent_store::Store;
@@ -182,17 +182,9 @@ fn script(request: &ModelRequest) -> ModelReply {
 }
 
 fn calls(tool_calls: Vec<ToolCall>) -> ModelReply {
-    ModelReply {
-        text: String::new(),
-        tool_calls,
-        usage: Usage::default(),
-    }
+    ModelReply::calls(tool_calls)
 }
 
 fn says(text: String) -> ModelReply {
-    ModelReply {
-        text,
-        tool_calls: Vec::new(),
-        usage: Usage::default(),
-    }
+    ModelReply::text(text)
 }

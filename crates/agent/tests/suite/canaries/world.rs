@@ -13,8 +13,8 @@ use ecs_agent_core::{
 };
 use ecs_agent_credentials::{CredentialReference, Endpoints, LeakGuard};
 use ecs_agent_lab::{LabAccount, LabConfig, LabHandle, LabServer, Scenario};
-use ecs_agent_models::{Message, Model, ModelError, ModelReply};
-use ecs_agent_runtime::{Budgets, ModelRequest, Usage};
+use ecs_agent_models::{DeltaSink, Message, Model, ModelError, ModelReply};
+use ecs_agent_runtime::{Budgets, ModelRequest};
 use ecs_agent_store::Store;
 use futures_util::future::BoxFuture;
 use sha2::{Digest as _, Sha256};
@@ -197,7 +197,11 @@ impl Model for Identifier {
         "identifier"
     }
 
-    fn respond(&self, request: ModelRequest) -> BoxFuture<'_, Result<ModelReply, ModelError>> {
+    fn respond<'a>(
+        &'a self,
+        request: ModelRequest,
+        deltas: &'a dyn DeltaSink,
+    ) -> BoxFuture<'a, Result<ModelReply, ModelError>> {
         let answered = request
             .messages
             .iter()
@@ -207,14 +211,10 @@ impl Model for Identifier {
                 Message::Human { .. } | Message::Ai { .. } => None,
             });
         match answered {
-            Some(text) if request.agent.as_str() == "main" => Box::pin(async move {
-                Ok(ModelReply {
-                    text,
-                    tool_calls: Vec::new(),
-                    usage: Usage::default(),
-                })
-            }),
-            Some(_) | None => RunbookModel.respond(request),
+            Some(text) if request.agent.as_str() == "main" => {
+                Box::pin(async move { Ok(ModelReply::text(text)) })
+            }
+            Some(_) | None => RunbookModel.respond(request, deltas),
         }
     }
 }

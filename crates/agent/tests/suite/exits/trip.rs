@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ecs_agent_core::{Progress, ProgressSink, RunbookModel};
-use ecs_agent_models::{Message, Model, ModelError, ModelReply};
+use ecs_agent_models::{DeltaSink, Message, Model, ModelError, ModelReply};
 use ecs_agent_runtime::{EventBody, ModelRequest};
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
@@ -90,7 +90,11 @@ impl Model for FailsFor {
         "refused"
     }
 
-    fn respond(&self, request: ModelRequest) -> BoxFuture<'_, Result<ModelReply, ModelError>> {
+    fn respond<'a>(
+        &'a self,
+        request: ModelRequest,
+        deltas: &'a dyn DeltaSink,
+    ) -> BoxFuture<'a, Result<ModelReply, ModelError>> {
         let is_answer = |message: &Message| matches!(message, Message::Tool { .. });
         let answered = request.messages.iter().any(is_answer);
         if request.agent.as_str() == self.0 && (answered || self.0 == "main") {
@@ -100,6 +104,6 @@ impl Model for FailsFor {
             };
             return Box::pin(std::future::ready(Err(refused)));
         }
-        RunbookModel.respond(request)
+        RunbookModel.respond(request, deltas)
     }
 }

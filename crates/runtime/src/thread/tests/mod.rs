@@ -11,7 +11,8 @@ use super::*;
 use crate::agent::ToolSpec;
 use crate::budget::Budgets;
 use crate::ids::{MessageId, RunId};
-use crate::message::{Message, ToolCall, ToolOutcome, ToolStatus, Usage};
+use crate::message::{FinishReason, Message, ToolCall, ToolOutcome, ToolStatus};
+use crate::usage::Usage;
 
 /// A thread that is driven by hand, second by second.
 struct Hand {
@@ -117,11 +118,14 @@ impl Hand {
         let usage = Usage {
             input_tokens: 10,
             output_tokens: 1,
+            ..Usage::default()
         };
         self.log(EventBody::ModelReplied {
             frame,
             text: text.to_owned(),
             tool_calls,
+            reasoning: vec![],
+            finish: FinishReason::Complete,
             usage,
         });
     }
@@ -146,6 +150,7 @@ impl Hand {
             frame,
             error: "no answer".to_owned(),
             retryable,
+            usage: Usage::default(),
         });
     }
 

@@ -258,6 +258,8 @@ fn events_that_do_not_fit_are_refused() {
         frame,
         text: String::new(),
         tool_calls: vec![],
+        reasoning: vec![],
+        finish: FinishReason::Complete,
         usage: Usage::default(),
     };
     let cancel = || EventBody::CancelRequested { by: "x".to_owned() };
