@@ -17,9 +17,14 @@ mod tools;
 
 pub use backend::{Backend, BackendError, BoxFuture};
 pub use client::{
-    ChildAws, ChildCredentials, ChildError, ChildLog, ChildNetwork, ChildPool, ChildServer,
-    DetachedReach, Ending, Gap, McpRegistry, NetworkLevel, RoomLevel, RoomLimits, ServerSettings,
-    Sink, Untrusted,
+    ArgumentSources, Change, ChildAws, ChildCredentials, ChildError, ChildLog, ChildNetwork,
+    ChildPool, ChildServer, Choice, ChoiceAnswer, ChoiceOption, Consent, DeclaredServer,
+    DetachedReach, Difference, Digest, DigestError, Ending, EnvironmentVariable,
+    EnvironmentVariableError, FieldChange, Gap, Inspection, McpRegistry, McpTools, NameError,
+    NetworkLevel, NotAsked, Offer, OfferedTool, QualifiedName, Reach, RemoteSettings, RoomLevel,
+    RoomLimits, ServerIdentity, ServerName, ServerSettings, ServerUrl, ServerUrlError, Sink,
+    TokenError, TokenFile, ToolAnswer, ToolDefinition, ToolEffect, ToolError, ToolName,
+    ToolRequest, Untrusted, Unusable, Whereabouts,
 };
 pub use message::{
     DiagnoseParams, DiagnoseResponse, DiagnosisStatus, FindParams, FindResponse, FoundService,

@@ -52,9 +52,10 @@ impl ChildProcess {
     /// Starts a server in a room of its own. Call it on the invocation's cell.
     pub(super) fn start(
         settings: &ServerSettings,
-        aws: Option<(&[(&'static str, String)], u16)>,
+        variables: &[(&'static str, String)],
+        port: Option<u16>,
     ) -> io::Result<(Self, Pipes)> {
-        let mut started = room::start(settings, aws)?;
+        let mut started = room::start(settings, variables, port)?;
         let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
         let stdin = started.process.stdin.take().ok_or_else(gone)?;
         let stdout = started.process.stdout.take().ok_or_else(gone)?;

@@ -31,6 +31,31 @@ impl Allowance {
         self.0.left.store(bytes, Ordering::Relaxed);
     }
 
+    /// What is left of it.
+    pub(super) fn left(&self) -> usize {
+        self.0.left.load(Ordering::Relaxed)
+    }
+
+    /// Takes off what was said; false, for ever, once that is more than is left.
+    pub(super) fn spend(&self, bytes: usize) -> bool {
+        let left = self.left().checked_sub(bytes);
+        match left.filter(|_| !self.exceeded()) {
+            Some(left) => {
+                self.0.left.store(left, Ordering::Relaxed);
+                true
+            }
+            None => {
+                self.exceed();
+                false
+            }
+        }
+    }
+
+    /// Notes that more was said than may be.
+    pub(super) fn exceed(&self) {
+        self.0.exceeded.store(true, Ordering::Relaxed);
+    }
+
     /// Tells whether the child said more than it may. It stays so.
     pub(super) fn exceeded(&self) -> bool {
         self.0.exceeded.load(Ordering::Relaxed)

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use tokio::sync::Mutex;
 
 use super::child::Ending;
-use super::server::{ChildError, ChildServer};
+use super::error::ChildError;
+use super::lazy::Lazy;
+use super::server::ChildServer;
 use super::settings::{ChildAws, ServerSettings};
 use super::untrusted::Untrusted;
 
@@ -33,15 +34,7 @@ pub struct ChildPool {
 #[derive(Debug)]
 struct Place {
     settings: ServerSettings,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-enum State {
-    Unused,
-    Running(Arc<ChildServer>),
-    /// It failed to start, or was ended. It is not started a second time.
-    Over,
+    server: Lazy<ChildServer>,
 }
 
 impl ChildPool {
@@ -51,7 +44,7 @@ impl ChildPool {
         let servers = servers.into_iter().map(|settings| {
             let place = Place {
                 settings: settings.clone(),
-                state: Mutex::new(State::Unused),
+                server: Lazy::new(),
             };
             (settings.name, place)
         });
@@ -89,29 +82,14 @@ impl ChildPool {
         let Some(place) = self.servers.get(server) else {
             return Ok(None);
         };
-        let mut state = place.state.lock().await;
-        match &*state {
-            State::Running(running) => Ok(Some(Arc::clone(running))),
-            State::Over => Ok(None),
-            State::Unused => {
-                *state = State::Over;
-                let settings = place.settings.clone();
-                let started = ChildServer::start(settings, self.aws.as_ref()).await?;
-                let started = Arc::new(started);
-                *state = State::Running(Arc::clone(&started));
-                Ok(Some(started))
-            }
-        }
+        let start = ChildServer::start(place.settings.clone(), self.aws.as_ref());
+        place.server.get(start).await
     }
 
     /// Ends every server that was started, all at once; none is started afterwards.
     pub async fn end(&self) -> BTreeMap<String, Ending> {
         let endings = self.servers.iter().map(|(name, place)| async move {
-            let state = std::mem::replace(&mut *place.state.lock().await, State::Over);
-            match state {
-                State::Running(server) => Some((name.clone(), server.end().await?)),
-                State::Unused | State::Over => None,
-            }
+            Some((name.clone(), place.server.take().await?.end().await?))
         });
         let ended = futures_util::future::join_all(endings).await;
         ended.into_iter().flatten().collect()
@@ -119,7 +97,7 @@ impl ChildPool {
 }
 
 /// The whole chain in one line.
-fn reason(error: &ChildError) -> String {
+pub(super) fn reason(error: &ChildError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::child::Ending;
+use super::error::ChildError;
 use super::pool::ChildPool;
-use super::server::ChildError;
 use super::settings::{ChildCredentials, ServerSettings};
 use super::untrusted::Untrusted;
 

@@ -26,18 +26,18 @@ pub(super) struct Started {
     pub(super) home: Home,
 }
 
-/// Starts a server in a room of its own. `aws` are the variables and the port of its signing
+/// Starts a server in a room of its own, with what it is told of AWS and the port of its signing
 /// endpoint.
 ///
 /// Call it on the invocation's cell: the kernel kills the child when the calling thread ends.
 pub(super) fn start(
     settings: &ServerSettings,
-    aws: Option<(&[(&'static str, String)], u16)>,
+    variables: &[(&'static str, String)],
+    port: Option<u16>,
 ) -> io::Result<Started> {
     let home = Home::make(&settings.scratch, &settings.name)?;
     // Landlock and `exec` follow symbolic links to what is really started.
     let program = settings.command.canonicalize()?;
-    let port = aws.map(|(_, port)| port);
     let touchable = Touchable {
         command: &program,
         readable: &settings.readable,
@@ -58,6 +58,13 @@ pub(super) fn start(
     command
         .args(&settings.arguments)
         .env_clear()
+        // First: nothing of it takes the place of what follows.
+        .envs(
+            settings
+                .environment
+                .iter()
+                .map(|(name, value)| (name.as_str(), value)),
+        )
         .env("PATH", PATH)
         .env("LANG", "C.UTF-8")
         .env("HOME", &home.0)
@@ -67,11 +74,7 @@ pub(super) fn start(
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("AWS_CONFIG_FILE", "/dev/null")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-        .envs(
-            aws.map(|(variables, _)| variables.iter().cloned())
-                .into_iter()
-                .flatten(),
-        )
+        .envs(variables.iter().cloned())
         .current_dir(&home.0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ecs_agent_credentials::{AllowedOperations, CredentialContext, EndpointLimits};
+use serde::Deserialize;
+
+use super::talk::Bounds;
 
 /// Which AWS a child gets.
 ///
@@ -15,6 +18,9 @@ use ecs_agent_credentials::{AllowedOperations, CredentialContext, EndpointLimits
 pub enum ChildCredentials {
     /// No AWS at all: no keys, no endpoint.
     None,
+    /// The names only: region and account, in `AWS_REGION` and `ECS_DEEP_AGENT_ACCOUNT`. For a server
+    /// that looks something up by them elsewhere.
+    Masked,
     /// Placeholder keys and the invocation's signing endpoint: the reads of a diagnosis.
     SignedReads,
 }
@@ -40,6 +46,8 @@ pub struct ServerSettings {
     pub command: PathBuf,
     /// Its arguments. Every process of this user can read them, so no secret belongs here.
     pub arguments: Vec<String>,
+    /// Variables of its environment, checked by [`EnvironmentVariable`].
+    pub environment: Vec<(EnvironmentVariable, String)>,
     /// Files and directories that it may read besides the system's own: where it is installed, and
     /// its data.
     pub readable: Vec<PathBuf>,
@@ -73,6 +81,7 @@ impl ServerSettings {
             name: name.into(),
             command: command.into(),
             arguments,
+            environment: Vec::new(),
             readable: Vec::new(),
             scratch: scratch.into(),
             credentials: ChildCredentials::None,
@@ -82,6 +91,14 @@ impl ServerSettings {
             output_bytes: 4 * 1024 * 1024,
             limits: RoomLimits::default(),
             log: None,
+        }
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds {
+            start_timeout: self.start_timeout,
+            call_timeout: self.call_timeout,
+            output_bytes: self.output_bytes,
         }
     }
 }
@@ -94,6 +111,55 @@ impl fmt::Debug for ServerSettings {
             .field("command", &self.command)
             .field("credentials", &self.credentials)
             .finish_non_exhaustive()
+    }
+}
+
+/// A variable that a configuration may set for a child.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct EnvironmentVariable(String);
+
+/// A variable that a configuration may not set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{name}` cannot be set for an MCP server: names are capitals, digits and `_`; what begins with \
+     `AWS_` or `LD_`, and `PATH`, `HOME` and `TMPDIR`, are not the configuration's to give"
+)]
+pub struct EnvironmentVariableError {
+    name: String,
+}
+
+impl EnvironmentVariable {
+    /// Returns the name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for EnvironmentVariable {
+    type Error = EnvironmentVariableError;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        // SECURITY: with these a child would find keys, other endpoints than its own, or other code.
+        let ours = [
+            "PATH",
+            "HOME",
+            "TMPDIR",
+            "ECS_DEEP_AGENT_CHILD",
+            "ECS_DEEP_AGENT_ACCOUNT",
+        ];
+        let fits = name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+            && !name.starts_with("AWS_")
+            && !name.starts_with("LD_")
+            && !ours.contains(&name.as_str());
+        match fits {
+            true => Ok(Self(name)),
+            false => Err(EnvironmentVariableError { name }),
+        }
     }
 }
 
@@ -131,4 +197,39 @@ pub struct ChildAws {
     pub allowed: AllowedOperations,
     /// How much of it.
     pub limits: EndpointLimits,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_gives_a_child_neither_keys_nor_other_code() {
+        for good in ["FASTMCP_LOG_LEVEL", "ALLOW_SENSITIVE_DATA", "X2"] {
+            assert_eq!(
+                EnvironmentVariable::try_from(good.to_owned())
+                    .unwrap()
+                    .as_str(),
+                good
+            );
+        }
+        for bad in [
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_ENDPOINT_URL",
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+            "LD_PRELOAD",
+            "PATH",
+            "HOME",
+            "ECS_DEEP_AGENT_CHILD",
+            "lower",
+            "A=B",
+            "",
+        ] {
+            assert!(
+                EnvironmentVariable::try_from(bad.to_owned()).is_err(),
+                "{bad}"
+            );
+        }
+    }
 }

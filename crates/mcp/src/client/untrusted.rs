@@ -54,10 +54,24 @@ impl Untrusted {
     /// Writes it for `sink`: what steers, hides or turns is made visible, and the length is bounded.
     #[must_use]
     pub fn render_for(&self, sink: Sink) -> String {
-        let (longest, line_breaks) = match sink {
-            Sink::Model => (LONGEST_FOR_MODEL, true),
-            Sink::Line => (LONGEST_LINE, false),
-        };
+        match sink {
+            Sink::Model => self.shown(LONGEST_FOR_MODEL, true),
+            Sink::Line => self.shown(LONGEST_LINE, false),
+        }
+    }
+
+    /// Writes it for a model or a document, cut to a length of its own.
+    #[must_use]
+    pub fn excerpt(&self, longest: usize) -> String {
+        self.shown(longest.min(LONGEST_FOR_MODEL), true)
+    }
+
+    /// Writes it on one line, cut to a length of its own.
+    pub(super) fn one_line(&self, longest: usize) -> String {
+        self.shown(longest.min(LONGEST_LINE), false)
+    }
+
+    fn shown(&self, longest: usize, line_breaks: bool) -> String {
         let mut shown = String::with_capacity(self.text.len().min(longest));
         let mut characters = self.text.chars();
         for character in characters.by_ref().take(longest) {
