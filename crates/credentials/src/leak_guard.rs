@@ -4,7 +4,7 @@
 //! exit. What the net catches is a defect, so the output is withheld, the credentials concerned are
 //! wiped, and the run fails.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -127,13 +127,17 @@ pub struct LeakGuard {
 
 struct Wire {
     next: u64,
-    current: Arc<Tripwire<Owned>>,
+    current: Arc<Tripwire<u64>>,
+    /// Whose each trap is. One that is not in here is no longer looked for, though it may stand in
+    /// `current` until that is made anew.
+    owners: BTreeMap<u64, Owned>,
+    /// Those whose secret was wiped, the first one first.
+    wiped: VecDeque<u64>,
 }
 
 /// Whose secret a trap is for.
-#[derive(Clone)]
 struct Owned {
-    id: u64,
+    trap: Arc<Trap>,
     invocation: InvocationId,
     context: Weak<CredentialContext>,
     held: Held,
@@ -156,6 +160,8 @@ impl LeakGuard {
             wire: Mutex::new(Wire {
                 next: 0,
                 current: Arc::new(Tripwire::new(Vec::new())),
+                owners: BTreeMap::new(),
+                wiped: VecDeque::new(),
             }),
             hits: Default::default(),
         })
@@ -173,21 +179,16 @@ impl LeakGuard {
         if found.is_empty() {
             return Ok(());
         }
+        let contexts = lock(&self.wire).contexts_of(&found);
+        if contexts.is_none() {
+            return Ok(());
+        }
         let blocked = LeakBlocked { sink };
         if let Some(count) = self.hits.get(sink as usize) {
             count.fetch_add(1, Ordering::Relaxed);
         }
-        // An invocation may have several contexts at a time: the one that it works with, and those
-        // that lead to it.
-        let invocations: BTreeSet<_> = found.iter().map(|owned| owned.invocation).collect();
-        let contexts: Vec<_> = wire
-            .traps()
-            .iter()
-            .filter(|(owned, _)| invocations.contains(&owned.invocation))
-            .filter_map(|(owned, _)| owned.context.upgrade())
-            .collect();
         // The lock is free here: clearing disarms.
-        for context in contexts {
+        for context in contexts.unwrap_or_default() {
             context.trip(blocked);
         }
         Err(blocked)
@@ -214,24 +215,19 @@ impl LeakGuard {
 
     /// Tells whether any secret is in use.
     pub fn is_armed(&self) -> bool {
-        let wire = Arc::clone(&lock(&self.wire).current);
-        let mut traps = wire.traps().iter();
-        traps.any(|(owned, _)| owned.held == Held::InUse)
+        let wire = lock(&self.wire);
+        let mut owners = wire.owners.values();
+        owners.any(|owned| owned.held == Held::InUse)
     }
 
     fn set(self: &Arc<Self>, trap: Arc<Trap>, context: &Arc<CredentialContext>) -> Armed {
-        let mut wire = lock(&self.wire);
-        let id = wire.next;
-        wire.next += 1;
         let owned = Owned {
-            id,
+            trap: Arc::clone(&trap),
             invocation: context.invocation(),
             context: Arc::downgrade(context),
             held: Held::InUse,
         };
-        let mut traps = wire.current.traps().to_vec();
-        traps.push((owned, Arc::clone(&trap)));
-        wire.current = Arc::new(Tripwire::new(traps));
+        let id = lock(&self.wire).set(owned);
         Armed {
             guard: Arc::clone(self),
             trap,
@@ -239,26 +235,59 @@ impl LeakGuard {
         }
     }
 
-    /// Notes that the holder of a secret wiped it, and forgets the one that was wiped first.
+    /// Notes that the holder of a secret wiped it.
     fn wiped(&self, id: u64) {
-        let mut wire = lock(&self.wire);
-        let mut traps = wire.current.traps().to_vec();
-        let Some(at) = traps.iter().position(|(owned, _)| owned.id == id) else {
+        lock(&self.wire).wiped(id);
+    }
+}
+
+impl Wire {
+    fn set(&mut self, owned: Owned) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.current = Arc::new(self.current.with(id, Arc::clone(&owned.trap)));
+        self.owners.insert(id, owned);
+        id
+    }
+
+    /// Goes on looking for the last few that were wiped, and forgets the one that was wiped first.
+    fn wiped(&mut self, id: u64) {
+        let Some(mut owned) = self.owners.remove(&id) else {
             return;
         };
-        let (mut owned, trap) = traps.remove(at);
-        owned.held = Held::Wiped;
-        let is_known = traps.iter().any(|(_, known)| Arc::ptr_eq(known, &trap));
-        if !is_known && !trap.is_empty() {
-            traps.push((owned, trap));
+        let mut others = self.owners.values();
+        let is_known = others.any(|other| Arc::ptr_eq(&other.trap, &owned.trap));
+        if !is_known && !owned.trap.is_empty() {
+            owned.held = Held::Wiped;
+            self.owners.insert(id, owned);
+            self.wiped.push_back(id);
         }
-        let wiped = |(owned, _): &(Owned, Arc<Trap>)| owned.held == Held::Wiped;
-        if traps.iter().filter(|trap| wiped(trap)).count() > REMEMBERED
-            && let Some(oldest) = traps.iter().position(wiped)
+        if self.wiped.len() > REMEMBERED
+            && let Some(oldest) = self.wiped.pop_front()
         {
-            traps.remove(oldest);
+            self.owners.remove(&oldest);
         }
-        wire.current = Arc::new(Tripwire::new(traps));
+        // Forgotten traps only cost time; they are dropped when they are the most.
+        if self.current.len() > 2 * self.owners.len() + REMEMBERED {
+            let kept = self.owners.iter();
+            let kept = kept.map(|(id, owned)| (*id, Arc::clone(&owned.trap)));
+            self.current = Arc::new(Tripwire::new(kept.collect()));
+        }
+    }
+
+    /// The contexts of the invocations whose traps these are; none, if all of them are forgotten.
+    ///
+    /// An invocation may have several contexts at a time: the one that it works with, those beside
+    /// it, and those that lead to them.
+    fn contexts_of(&self, found: &[u64]) -> Option<Vec<Arc<CredentialContext>>> {
+        let owners = found.iter().filter_map(|id| self.owners.get(id));
+        let invocations: BTreeSet<_> = owners.map(|owned| owned.invocation).collect();
+        if invocations.is_empty() {
+            return None;
+        }
+        let theirs = self.owners.values();
+        let theirs = theirs.filter(|owned| invocations.contains(&owned.invocation));
+        Some(theirs.filter_map(|owned| owned.context.upgrade()).collect())
     }
 }
 
@@ -294,10 +323,12 @@ impl Armed {
 
     /// Arms the same guard once more, for a second holder of the same secrets.
     pub(crate) fn again(&self) -> Option<Self> {
-        let wire = Arc::clone(&lock(&self.guard.wire).current);
-        let mut traps = wire.traps().iter();
-        let (owned, _) = traps.find(|(owned, _)| owned.id == self.id)?;
-        self.for_context(&owned.context.upgrade()?)
+        let context = lock(&self.guard.wire)
+            .owners
+            .get(&self.id)?
+            .context
+            .upgrade();
+        self.for_context(&context?)
     }
 }
 

@@ -122,6 +122,24 @@ fn each_secret_has_its_own_name_and_another_key_finds_nothing() {
 }
 
 #[test]
+fn traps_that_are_set_one_after_the_other_stand_in_few_segments_and_are_all_found() {
+    let key = Key::random();
+    let secrets: Vec<String> = (1..=150).map(|seed| secret(seed * 31, 40)).collect();
+    let mut wire = Tripwire::new(Vec::new());
+    for (name, secret) in secrets.iter().enumerate() {
+        let trap = Arc::new(Trap::of(&[secret.as_bytes()], &key));
+        let before = wire.len();
+        wire = wire.with(name, trap);
+        assert_eq!(wire.len(), before + 1);
+        let sizes: Vec<usize> = wire.segments.iter().map(|s| s.traps.len()).collect();
+        assert!(sizes.is_sorted_by(|a, b| *a >= RATIO * b), "{sizes:?}");
+    }
+    for (name, secret) in secrets.iter().enumerate() {
+        assert_eq!(wire.find(&key, secret.as_bytes()), [name]);
+    }
+}
+
+#[test]
 fn what_many_tokens_have_in_common_is_not_a_secret() {
     let start = format!(
         "IQoJb3JpZ2luX2VjEJv//////////wEaCXVzLWVhc3QtMSJG{}",
