@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use ecs_agent_credentials::{CredentialContext, LeakBlocked, Sources};
-use ecs_agent_ecs::{Catalogue, CatalogueError};
+use ecs_agent_credentials::{CredentialContext, EndpointLimits, LeakBlocked, Sources};
+use ecs_agent_ecs::{Catalogue, CatalogueError, observe_operations};
+use ecs_agent_mcp::{ChildAws, McpTools};
 use ecs_agent_runtime::{EventBody, InterruptId, MessageId, RunId, ThreadId, ThreadStatus};
 use ecs_agent_store::{LeaseError, StoreError};
 use serde_json::Value;
@@ -151,11 +152,13 @@ impl EcsDeepAgent {
             agents(&self.toolbox),
         )
         .await?;
-        let stop = match begin(&mut log, session, input).await? {
-            Some(stop) => stop,
-            None => drive(&mut log, session, &self.toolbox, cancel).await?,
+        let ran = match begin(&mut log, session, input).await? {
+            Some(stop) => Ok(stop),
+            None => drive(&mut log, session, &self.toolbox, cancel).await,
         };
-        Ok((stop, log))
+        // Before the context is cleared, and also when the log could not be written.
+        session.mcp.end().await;
+        Ok((ran?, log))
     }
 }
 
@@ -200,8 +203,14 @@ impl Ready {
             let person = self.sources.person().map(str::to_owned);
             AuditTrail::new(self.settings.clone(), thread, self.context.clone(), person)
         });
+        let aws = observe_operations().ok().map(|allowed| ChildAws {
+            context: Arc::clone(&self.context),
+            allowed,
+            limits: EndpointLimits::default(),
+        });
         Ok(EcsDeepAgent {
             session: Session {
+                mcp: McpTools::new(&self.settings.mcp_servers, aws),
                 trail,
                 context: self.context,
                 sources: self.sources,

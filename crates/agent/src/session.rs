@@ -14,6 +14,7 @@ use ecs_agent_ecs::{
     AwsClients, AwsError, Catalogue, ClientsError, GrantError, ObserveError, ServiceTarget,
     observe_policy, report,
 };
+use ecs_agent_mcp::McpTools;
 use ecs_agent_runtime::{ThreadId, ToolOutcome};
 use serde_json::{Value, json};
 
@@ -33,6 +34,10 @@ pub(crate) mod values {
     pub(crate) const DIAGNOSIS: &str = "diagnosis";
     /// The findings alone, for clients that only want those.
     pub(crate) const FINDINGS: &str = "findings";
+    /// What another server said: one value each, named by this and its id.
+    pub(crate) const MCP_EVIDENCE: &str = "mcp_evidence_";
+    /// What another server did not say, likewise.
+    pub(crate) const MCP_GAP: &str = "mcp_gap_";
     /// The proposed plan.
     pub(crate) const PLAN: &str = "plan";
     /// The approval of it.
@@ -96,6 +101,7 @@ pub(crate) struct Session {
     pub(crate) settings: InvocationSettings,
     pub(crate) thread: ThreadId,
     pub(crate) catalogue: Catalogue,
+    pub(crate) mcp: McpTools,
     pub(crate) trail: Arc<AuditTrail>,
 }
 

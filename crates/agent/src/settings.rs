@@ -7,6 +7,7 @@ use ecs_agent_credentials::{
     AccountId, ContextName, CredentialReference, Endpoints, LeakGuard, Region,
 };
 use ecs_agent_ecs::SearchHints;
+use ecs_agent_mcp::DeclaredServer;
 use ecs_agent_models::Model;
 use ecs_agent_runtime::Budgets;
 use ecs_agent_store::Store;
@@ -161,6 +162,8 @@ pub struct InvocationSettings {
     pub registry: Vec<RegisteredService>,
     /// Accounts that are read beside the service's own.
     pub accounts: Vec<FurtherAccount>,
+    /// Other people's MCP servers.
+    pub mcp_servers: Vec<DeclaredServer>,
     /// How far to go.
     pub mode: Mode,
 }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ecs_agent_credentials::{EndpointUrl, Region, RoleArn};
+use ecs_agent_mcp::{Digest, ServerName};
 
-use crate::config::{CredentialKeyword, Layer, ModelChoice};
+use crate::config::{CredentialKeyword, Layer, McpTable, ModelChoice};
 use crate::exit::Exit;
 use crate::span::Span;
 
@@ -50,6 +51,9 @@ pub(crate) enum Command {
     Report(ThreadArgument),
     /// Print the AWS roles that this program needs, or the session policies of a thread's plan.
     Permissions(PermissionsArguments),
+    /// Look at other people's MCP servers and accept them, as they are, for diagnoses.
+    #[command(subcommand)]
+    McpServers(McpServersCommand),
     /// Check and read the record of what was done: a chain that shows every change to it.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -200,6 +204,26 @@ pub(crate) enum TemplateForm {
     Cloudformation,
     /// A Terraform module.
     Terraform,
+}
+
+/// `mcp-servers`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum McpServersCommand {
+    /// List the configured servers, and which were accepted.
+    List,
+    /// Start one without credentials and show how it differs from what was accepted.
+    Show {
+        /// Its name in the configuration.
+        name: ServerName,
+    },
+    /// The same, and accept it as it is.
+    Trust {
+        /// Its name in the configuration.
+        name: ServerName,
+        /// Accept without asking, if this is the digest that was shown.
+        #[arg(long, value_name = "DIGEST")]
+        accept: Option<Digest>,
+    },
 }
 
 /// `audit`.
@@ -372,6 +396,7 @@ impl SettingFlags {
             data_dir: self.data_dir.clone(),
             require_narrowed: None,
             retries: None,
+            mcp: McpTable::default(),
             registry: None,
             services: Vec::new(),
             accounts: Vec::new(),

@@ -124,6 +124,15 @@ pub(crate) enum CliError {
     /// The demo of the old flaw.
     #[error("the demo's two users could not be played")]
     Interleaving(#[from] InterleavingError),
+    /// No server of that name.
+    #[error("the configuration has no MCP server `{given}`: see `[mcp.servers]`")]
+    NoMcpServer {
+        /// What the person typed.
+        given: String,
+    },
+    /// A server could not be looked at.
+    #[error(transparent)]
+    McpServer(#[from] ecs_agent_mcp::ChildError),
     /// No thread is meant.
     #[error("no thread matches `{given}`")]
     NoSuchThread {
@@ -183,6 +192,7 @@ impl CliError {
             | Self::NoScenario { .. }
             | Self::EvalFile { .. }
             | Self::EmptyLab
+            | Self::NoMcpServer { .. }
             | Self::OpenStore(_)
             | Self::SeveralThreads { .. }
             | Self::NothingAsked { .. }
@@ -197,6 +207,7 @@ impl CliError {
             | Self::Invocation(InvocationError::Agent(AgentError::Lease(LeaseError::Held {
                 ..
             }))) => Exit::Usage,
+            Self::McpServer(_) => Exit::Unreachable,
             Self::NoSuchThread { .. } | Self::NoReport { .. } | Self::NoPlan { .. } => {
                 Exit::NotFound
             }
@@ -261,6 +272,8 @@ impl CliError {
             | Self::Lab(_)
             | Self::Serve(_)
             | Self::Mcp(_)
+            | Self::NoMcpServer { .. }
+            | Self::McpServer(_)
             | Self::Invocation(_)
             | Self::Interleaving(_)
             | Self::NothingAsked { .. }

@@ -13,7 +13,9 @@ use ecs_agent_runtime::Budgets;
 use ecs_agent_store::Store;
 
 use crate::args::OutputFlags;
-use crate::config::{Configuration, CredentialChoice, ENVIRONMENT_LABEL, ModelChoice, Setting};
+use crate::config::{
+    Configuration, CredentialChoice, ENVIRONMENT_LABEL, ModelChoice, Setting, read_consent,
+};
 use crate::environment::{self, Environment};
 use crate::error::CliError;
 use crate::lab_clock::OtherLabTimer;
@@ -85,6 +87,13 @@ pub(crate) fn settings(
         .iter()
         .map(|entry| entry.account(&place.reference))
         .collect();
+    let servers = configuration.mcp.servers.iter();
+    let mcp_servers = servers
+        .map(|(name, entry)| {
+            let data_dir = configuration.data_dir().ok();
+            entry.declared(name, data_dir.and_then(|dir| read_consent(dir, name)))
+        })
+        .collect();
     InvocationSettings {
         model: model(configuration.model.value),
         store,
@@ -113,6 +122,7 @@ pub(crate) fn settings(
         leak_guard: Arc::clone(output.leak_guard()),
         registry,
         accounts,
+        mcp_servers,
         mode,
     }
 }

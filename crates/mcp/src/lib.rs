@@ -19,7 +19,7 @@ pub use backend::{Backend, BackendError, BoxFuture};
 pub use client::{
     ArgumentSources, Change, ChildAws, ChildCredentials, ChildError, ChildLog, ChildNetwork,
     ChildPool, ChildServer, Choice, ChoiceAnswer, ChoiceOption, Consent, DeclaredServer,
-    DetachedReach, Difference, Digest, DigestError, Ending, EnvironmentVariable,
+    DetachedReach, DiagnoseCall, Difference, Digest, DigestError, Ending, EnvironmentVariable,
     EnvironmentVariableError, FieldChange, Gap, Inspection, McpRegistry, McpTools, NameError,
     NetworkLevel, NotAsked, Offer, OfferedTool, QualifiedName, Reach, RemoteSettings, RoomLevel,
     RoomLimits, ServerIdentity, ServerName, ServerSettings, ServerUrl, ServerUrlError, Sink,

@@ -5,6 +5,7 @@ mod credentials;
 mod diagnose;
 mod execute;
 mod identify;
+mod mcp;
 mod observe;
 mod propose;
 mod registry;
@@ -133,6 +134,8 @@ impl Toolbox {
                 Box::new(observe::ObserveService),
                 Box::new(diagnose::DiagnoseObservation),
                 Box::new(observe::ReadEvidence),
+                Box::new(mcp::ListMcpTools),
+                Box::new(mcp::CallMcpTool),
                 Box::new(report::WriteDiagnosticReport),
             ],
         );

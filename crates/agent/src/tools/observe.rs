@@ -25,8 +25,15 @@ impl Tool for ObserveService {
     fn call<'a>(&'a self, session: &'a Session, input: ToolInput) -> LocalBoxFuture<'a, ToolReply> {
         Box::pin(async move {
             match observe_now(session, &input).await {
-                Ok(observation) => ToolOutcome::success(overview(&observation).to_string())
-                    .with_value(values::OBSERVATION, json!(observation)),
+                Ok(observation) => {
+                    let mut overview = overview(&observation);
+                    let asks = super::mcp::diagnose_calls(session, &input);
+                    if let (Some(members), false) = (overview.as_object_mut(), asks.is_empty()) {
+                        members.insert("ask_other_servers".to_owned(), json!(asks));
+                    }
+                    ToolOutcome::success(overview.to_string())
+                        .with_value(values::OBSERVATION, json!(observation))
+                }
                 Err(error) => ToolOutcome::error(error.for_person()),
             }
             .into()

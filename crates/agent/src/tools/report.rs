@@ -79,7 +79,8 @@ fn diagnostic(
         }
     }
     let text = report::diagnostic_report(&observation, &diagnosis, &hypotheses)
-        + &report::credentials_section(&session.context.describe());
+        + &report::credentials_section(&session.context.describe())
+        + &super::mcp::section(session, input);
     Ok(ToolOutcome::success(
         json!({"verdict": verdict(&diagnosis, session.settings.mode), "file": "/diagnostic_report.md"})
             .to_string(),

@@ -6,6 +6,7 @@ mod crashes;
 mod errors;
 mod exits;
 mod leaks;
+mod mcp;
 mod no_fallback;
 mod scenarios;
 mod support;

@@ -102,6 +102,7 @@ impl Bench {
             leak_guard: LeakGuard::new(),
             registry: Vec::new(),
             accounts: Vec::new(),
+            mcp_servers: Vec::new(),
             mode: Mode::Repair,
         };
         Self {

@@ -6,6 +6,7 @@ mod demo;
 mod eval;
 mod isolation;
 mod lab;
+mod mcp_servers;
 mod permissions;
 mod report;
 mod request;
@@ -83,6 +84,7 @@ pub(crate) async fn run(
         Command::Resume(resume) => resume::run(&bench, resume).await,
         Command::Report(thread) => report::run(&bench, &thread.thread).await,
         Command::Permissions(arguments) => permissions::run(&bench, &arguments).await,
+        Command::McpServers(command) => mcp_servers::run(&bench, command).await,
         Command::Audit(command) => audit::run(&bench, &command).await,
         Command::Config(command) => Ok(config::run(&bench, command)),
         // Answered before the configuration was read.

@@ -7,6 +7,7 @@ use ecs_agent_credentials::{EndpointUrl, Region, RoleArn};
 use serde::{Deserialize, Serialize};
 
 use super::accounts::AccountEntry;
+use super::mcp_servers::McpTable;
 use super::registry::RegistryEntry;
 use super::services::ServiceEntry;
 use crate::span::Span;
@@ -33,6 +34,7 @@ pub(crate) struct Layer {
     pub(crate) organization: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) mcp: McpTable,
     pub(crate) registry: Option<RegistryEntry>,
     pub(crate) services: Vec<ServiceEntry>,
     pub(crate) accounts: Vec<AccountEntry>,

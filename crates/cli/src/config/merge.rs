@@ -9,6 +9,7 @@ use super::accounts::AccountEntry;
 use super::environment::{self, EnvironmentLayerError};
 use super::file::{self, FileError};
 use super::layer::{CredentialChoice, Layer, ModelChoice};
+use super::mcp_servers::McpTable;
 use super::registry::RegistryEntry;
 use super::services::ServiceEntry;
 use crate::environment::Environment;
@@ -89,6 +90,7 @@ pub(crate) struct Configuration {
     pub(crate) organization: Option<Setting<String>>,
     pub(crate) environment: Option<Setting<String>>,
     pub(crate) data_dir: Option<Setting<PathBuf>>,
+    pub(crate) mcp: McpTable,
     pub(crate) registry: Option<RegistryEntry>,
     pub(crate) services: Vec<ServiceEntry>,
     pub(crate) accounts: Vec<AccountEntry>,
@@ -131,6 +133,7 @@ impl Configuration {
             organization: layers.strongest(|l| l.organization.clone()),
             environment: layers.strongest(|l| l.environment.clone()),
             data_dir: layers.strongest(|l| l.data_dir.clone()).or(usual_data_dir),
+            mcp: layers.file.mcp,
             registry: layers.file.registry,
             services: layers.file.services,
             accounts: layers.file.accounts,

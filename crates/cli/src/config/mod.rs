@@ -4,9 +4,11 @@ mod accounts;
 mod environment;
 mod file;
 mod layer;
+mod mcp_servers;
 mod merge;
 mod registry;
 mod services;
 
 pub(crate) use layer::{CredentialChoice, CredentialKeyword, Layer, ModelChoice};
+pub(crate) use mcp_servers::{McpTable, keep_consent, read_consent};
 pub(crate) use merge::{Configuration, ConfigurationError, ENVIRONMENT_LABEL, Origin, Setting};

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
+
 use super::consent::Consent;
 use super::http::RemoteSettings;
 use super::name::{QualifiedName, ServerName, ToolName};
@@ -14,6 +16,16 @@ pub enum ToolEffect {
     Reads,
     /// It changes something: only an approved plan could call it.
     Changes,
+}
+
+/// A call that every diagnosis makes, whichever model drives it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DiagnoseCall {
+    /// The tool.
+    pub tool: ToolName,
+    /// Its arguments; `{cluster}`, `{service}`, `{region}` and `{account}` in their texts stand for the
+    /// service that was identified.
+    pub arguments: Map<String, Value>,
 }
 
 /// How a server is reached.
@@ -34,6 +46,8 @@ pub struct DeclaredServer {
     pub reach: Reach,
     /// The tools that may be used at all.
     pub tools: BTreeMap<ToolName, ToolEffect>,
+    /// What a diagnosis asks it.
+    pub diagnose: Vec<DiagnoseCall>,
     /// Whether it may ask a person something, by a choice between options.
     pub may_ask: bool,
     /// Most characters of a result that go further.

@@ -40,7 +40,7 @@ mod untrusted;
 
 pub use child::Ending;
 pub use consent::{Change, Consent, Difference};
-pub use declared::{DeclaredServer, Reach, ToolEffect};
+pub use declared::{DeclaredServer, DiagnoseCall, Reach, ToolEffect};
 pub use definition::{FieldChange, Offer, ToolDefinition, Unusable};
 pub use digest::{Digest, DigestError};
 pub use elicitation::{Choice, ChoiceOption, NotAsked};

@@ -82,6 +82,15 @@ pub struct OfferedTool {
     pub definition: ToolDefinition,
 }
 
+impl OfferedTool {
+    /// Returns what its server said that it does.
+    #[must_use]
+    pub fn description(&self) -> Untrusted {
+        let said = self.definition.description.clone();
+        Untrusted::new(self.name.server.as_str(), said.unwrap_or_default())
+    }
+}
+
 /// One call of a tool that reads.
 #[derive(Debug)]
 pub struct ToolRequest<'a> {
@@ -154,6 +163,16 @@ impl McpTools {
             })
         });
         offered.collect()
+    }
+
+    /// Lists what every diagnosis asks, by the tools' names here.
+    pub fn diagnose_calls(&self) -> Vec<(QualifiedName, Map<String, Value>)> {
+        let calls = self.places.values().flat_map(|place| {
+            let declared = &place.declared;
+            let calls = declared.diagnose.iter();
+            calls.map(|call| (declared.qualified(&call.tool), call.arguments.clone()))
+        });
+        calls.collect()
     }
 
     /// Lists the servers that nobody has accepted.

@@ -43,6 +43,7 @@ impl World {
             tools: tools.into(),
             may_ask: false,
             result_chars: 10_000,
+            diagnose: Vec::new(),
             consent: None,
         }
     }
@@ -62,10 +63,10 @@ impl World {
     }
 
     pub(crate) fn settings(declared: &mut DeclaredServer) -> &mut ServerSettings {
-        match &mut declared.reach {
-            Reach::Child(settings) => settings,
-            Reach::Remote(_) => panic!("not a child"),
-        }
+        let Reach::Child(settings) = &mut declared.reach else {
+            unreachable!("this test's server is a child");
+        };
+        settings
     }
 
     pub(crate) fn behave(&self, how: Value) {

@@ -138,6 +138,7 @@ fn factory(
             log_hook: None,
             registry: Vec::new(),
             accounts: Vec::new(),
+            mcp_servers: Vec::new(),
             mode: Mode::Diagnose,
         };
         Ok((

@@ -147,6 +147,7 @@ fn factory(store: Store, leak_guard: Arc<LeakGuard>) -> InvocationFactory {
             leak_guard: Arc::clone(&leak_guard),
             registry: Vec::new(),
             accounts: Vec::new(),
+            mcp_servers: Vec::new(),
             mode: Mode::Diagnose,
         };
         Ok((settings, Sources::builder().build()))

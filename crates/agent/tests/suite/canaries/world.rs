@@ -259,6 +259,7 @@ pub(super) fn settings(
         log_hook: None,
         registry: Vec::new(),
         accounts: Vec::new(),
+        mcp_servers: Vec::new(),
         mode: Mode::Diagnose,
     }
 }

@@ -1,0 +1,93 @@
+//! Other people's MCP servers in a diagnosis: what they say is evidence, and a failing one a gap.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use ecs_agent_core::Mode;
+use ecs_agent_mcp::{
+    ChildCredentials, Consent, DeclaredServer, DiagnoseCall, Inspection, Reach, ServerSettings,
+    ToolEffect,
+};
+use serde_json::json;
+
+use super::support::Bench;
+
+/// The hostile server of the `mcp` crate's tests, behaving, accepted.
+async fn server(directory: &Path) -> DeclaredServer {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mcp/tests/hostile.py");
+    std::fs::copy(script, directory.join("hostile.py")).unwrap();
+    let found = Command::new("python3")
+        .args([
+            "-c",
+            "import sys; print(sys.executable); print(sys.base_prefix)",
+        ])
+        .output()
+        .unwrap();
+    let found = String::from_utf8(found.stdout).unwrap();
+    let mut lines = found.lines().map(PathBuf::from);
+    let (interpreter, installed) = (lines.next().unwrap(), lines.next().unwrap());
+    let arguments = [directory.join("hostile.py"), directory.to_owned()];
+    let arguments = arguments.map(|path| path.to_str().unwrap().to_owned());
+    let mut settings = ServerSettings::new(
+        "tickets",
+        interpreter,
+        arguments.to_vec(),
+        std::env::temp_dir(),
+    );
+    settings.readable = vec![directory.to_owned(), installed];
+    settings.start_timeout = Duration::from_secs(120);
+    settings.credentials = ChildCredentials::SignedReads;
+    let mut declared = DeclaredServer {
+        name: "tickets".parse().unwrap(),
+        reach: Reach::Child(settings),
+        tools: [("find".parse().unwrap(), ToolEffect::Reads)].into(),
+        diagnose: vec![DiagnoseCall {
+            tool: "find".parse().unwrap(),
+            arguments: json!({"query": "{cluster}/{service}"})
+                .as_object()
+                .cloned()
+                .unwrap(),
+        }],
+        may_ask: false,
+        result_chars: 10_000,
+        consent: None,
+    };
+    let found = Inspection::of(&declared).await.unwrap();
+    declared.consent = Some(Consent::to(
+        declared.name.clone(),
+        found.identity,
+        found.offer,
+    ));
+    declared
+}
+
+async fn report(servers: Vec<DeclaredServer>) -> String {
+    let mut bench = Bench::of("demo").await;
+    bench.settings.mode = Mode::Diagnose;
+    bench.settings.mcp_servers = servers;
+    let result = bench.say().await;
+    result.files["/diagnostic_report.md"].clone()
+}
+
+#[tokio::test]
+async fn what_a_server_says_is_evidence_of_the_report_and_a_hostile_one_is_a_gap() {
+    let directory = tempfile::tempdir().unwrap();
+    let declared = server(directory.path()).await;
+    for (behaviour, expected) in [
+        (json!({}), "`tickets__find` at"),
+        (
+            json!({"mutation": "description"}),
+            "is quarantined: since it was accepted",
+        ),
+        (json!({"call": "crash"}), "the MCP server 'tickets' is gone"),
+    ] {
+        let file = directory.path().join("behaviour.json");
+        std::fs::write(file, behaviour.to_string()).unwrap();
+        let text = report(vec![declared.clone()]).await;
+        assert!(text.contains("## Other servers"), "{text}");
+        assert!(text.contains(expected), "{behaviour}: {text}");
+    }
+    let text = report(Vec::new()).await;
+    assert!(!text.contains("## Other servers"), "{text}");
+}
