@@ -70,7 +70,7 @@ fn child_runs_invocations() {
     };
     trace::start(&folder.join("trace.log"));
     let progress = Arc::new(ToFile::new(&folder.join("progress.log")));
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .unwrap();
