@@ -83,6 +83,14 @@ pub enum ModelError {
         /// What is wrong with it.
         source: OrphanError,
     },
+    /// A cassette cannot be written, or fits another run.
+    #[error("the recording of model `{model}`: {reason}")]
+    Cassette {
+        /// The model's name.
+        model: String,
+        /// What happened.
+        reason: String,
+    },
     /// A script of a test ran out.
     #[error("the script of model `{model}` has no reply left for agent `{agent}`")]
     ScriptEnded {
@@ -103,7 +111,9 @@ impl ModelError {
             Self::Invalid { .. } | Self::ContextTooLong { .. } | Self::Refused { .. } => {
                 ErrorClass::Invalid
             }
-            Self::Orphan { .. } | Self::ScriptEnded { .. } => ErrorClass::Internal,
+            Self::Orphan { .. } | Self::ScriptEnded { .. } | Self::Cassette { .. } => {
+                ErrorClass::Internal
+            }
         }
     }
 
@@ -124,8 +134,32 @@ impl ModelError {
             | Self::Refused { .. }
             | Self::Broken { .. }
             | Self::Orphan { .. }
+            | Self::Cassette { .. }
             | Self::ScriptEnded { .. } => None,
         }
+    }
+
+    /// The same, after other calls for the same answer took this.
+    #[must_use]
+    pub(crate) fn after(mut self, spent: Usage) -> Self {
+        match &mut self {
+            Self::Refused { usage, .. } | Self::Broken { usage, .. } => *usage = usage.plus(spent),
+            Self::Unavailable { model, reason, .. } if !spent.is_nothing() => {
+                return Self::Broken {
+                    model: std::mem::take(model),
+                    reason: std::mem::take(reason),
+                    usage: spent,
+                };
+            }
+            Self::Unavailable { .. }
+            | Self::Denied { .. }
+            | Self::Invalid { .. }
+            | Self::ContextTooLong { .. }
+            | Self::Orphan { .. }
+            | Self::Cassette { .. }
+            | Self::ScriptEnded { .. } => {}
+        }
+        self
     }
 
     /// What the call took all the same.
@@ -138,6 +172,7 @@ impl ModelError {
             | Self::Invalid { .. }
             | Self::ContextTooLong { .. }
             | Self::Orphan { .. }
+            | Self::Cassette { .. }
             | Self::ScriptEnded { .. } => Usage::default(),
         }
     }
