@@ -4,9 +4,9 @@ use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width};
 use console::measure_text_width;
 
-use super::escape::escape;
 use super::style::{Meaning, Palette};
 use super::wrap::wrap;
+use ecs_agent_untrusted::escape;
 
 /// Renders the document; everything in it is escaped first, since it quotes AWS.
 pub(crate) fn terminal_document(markdown: &str, palette: Palette, width: u16) -> String {

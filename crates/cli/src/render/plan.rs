@@ -3,9 +3,9 @@
 
 use ecs_agent_ecs::{Advice, Alternative, Inverse, PlanContent, Risk, Step};
 
-use super::escape::escape_line;
 use super::style::{Meaning, Palette};
 use super::wrap::wrap;
+use ecs_agent_untrusted::escape_line;
 
 /// Column that the values of a step's fields begin in.
 const VALUES: usize = 15;

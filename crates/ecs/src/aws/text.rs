@@ -4,6 +4,7 @@
 //! application. They are masked where they look like a secret, and every character that acts
 //! instead of showing (control, bidirectional, invisible) is escaped.
 
+use ecs_agent_untrusted::is_active;
 use regex::{Captures, Regex};
 
 /// What stands in place of a masked secret.
@@ -153,17 +154,6 @@ fn escape(text: &str) -> String {
         }
     }
     shown
-}
-
-/// Control, bidirectional, invisible and tag characters.
-fn is_active(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use ecs_agent_credentials::SecretText;
+use ecs_agent_untrusted::is_active;
 
 /// Text of another server, with its source. There is no way to read it but to say where it goes.
 #[derive(Clone, PartialEq, Eq)]
@@ -110,32 +111,6 @@ impl fmt::Debug for Untrusted {
             self.source
         )
     }
-}
-
-/// Whether a character may be taken for something other than text: control characters, line
-/// separators, those that turn the direction of writing, and those that take no room.
-fn is_active(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{00AD}'
-                | '\u{034F}'
-                | '\u{061C}'
-                | '\u{115F}'..='\u{1160}'
-                | '\u{17B4}'..='\u{17B5}'
-                | '\u{180B}'..='\u{180F}'
-                | '\u{200B}'..='\u{200F}'
-                | '\u{2028}'..='\u{202E}'
-                | '\u{2060}'..='\u{206F}'
-                | '\u{3164}'
-                | '\u{FE00}'..='\u{FE0F}'
-                | '\u{FEFF}'
-                | '\u{FFA0}'
-                | '\u{FFF0}'..='\u{FFFB}'
-                | '\u{1BCA0}'..='\u{1BCA3}'
-                | '\u{1D173}'..='\u{1D17A}'
-                | '\u{E0000}'..='\u{E0FFF}'
-        )
 }
 
 #[cfg(test)]

@@ -1,41 +1,12 @@
-//! Makes text from outside harmless for a terminal.
+//! Characters that act, hide or turn instead of showing.
 
 use std::borrow::Cow;
 
-/// Makes every active or invisible character visible; line breaks and tabs stay.
-pub(crate) fn escape(text: &str) -> Cow<'_, str> {
-    escape_but(text, |character| matches!(character, '\n' | '\t'))
-}
-
-/// The same for text that must stay on one line.
-pub(crate) fn escape_line(text: &str) -> Cow<'_, str> {
-    escape_but(text, |_| false)
-}
-
-fn escape_but(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
-    if text
-        .chars()
-        .all(|character| stays(character) || !is_active(character))
-    {
-        return Cow::Borrowed(text);
-    }
-    let mut escaped = String::with_capacity(text.len() + 16);
-    for character in text.chars() {
-        match character {
-            kept if stays(kept) || !is_active(kept) => escaped.push(kept),
-            '\n' => escaped.push_str("\\n"),
-            '\t' => escaped.push_str("\\t"),
-            '\r' => escaped.push_str("\\r"),
-            active => escaped.extend(active.escape_unicode()),
-        }
-    }
-    Cow::Owned(escaped)
-}
-
-/// Whether a terminal, or an eye, may take the character for something other than text: control
-/// characters (and with them every escape and OSC sequence), line separators, characters that turn
-/// the direction of writing, and those that take no room.
-fn is_active(character: char) -> bool {
+/// Whether a terminal, a model or an eye may take the character for something other than text:
+/// control characters (and with them every escape and OSC sequence), line separators, characters
+/// that turn the direction of writing, those that take no room, and Unicode tags.
+#[must_use]
+pub fn is_active(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
@@ -59,6 +30,38 @@ fn is_active(character: char) -> bool {
         )
 }
 
+/// Makes every active character visible; line breaks and tabs stay.
+#[must_use]
+pub fn escape(text: &str) -> Cow<'_, str> {
+    escape_but(text, |character| matches!(character, '\n' | '\t'))
+}
+
+/// The same for text that must stay on one line.
+#[must_use]
+pub fn escape_line(text: &str) -> Cow<'_, str> {
+    escape_but(text, |_| false)
+}
+
+fn escape_but(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if text
+        .chars()
+        .all(|character| stays(character) || !is_active(character))
+    {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match character {
+            kept if stays(kept) || !is_active(kept) => escaped.push(kept),
+            '\n' => escaped.push_str("\\n"),
+            '\t' => escaped.push_str("\\t"),
+            '\r' => escaped.push_str("\\r"),
+            active => escaped.extend(active.escape_unicode()),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_would_act_on_becomes_visible() {
+    fn what_would_be_acted_on_becomes_visible() {
         let cases = [
             ("\u{1b}[2J", "\\u{1b}[2J"),
             ("\u{1b}]0;owned\u{7}", "\\u{1b}]0;owned\\u{7}"),
@@ -92,6 +95,8 @@ mod tests {
         for character in (0..=u32::from(char::MAX)).filter_map(char::from_u32) {
             let line = character.to_string();
             assert!(!escape_line(&line).chars().any(is_active), "{character:?}");
+            let kept = |c: char| is_active(c) && c != '\n' && c != '\t';
+            assert!(!escape(&line).chars().any(kept), "{character:?}");
         }
     }
 }
