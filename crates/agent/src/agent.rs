@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::definition::agents;
 use crate::driver::{Stop, drive};
+use crate::framing::frame_key;
 use crate::log::{LogError, ThreadLog};
 use crate::session::Session;
 use crate::settings::InvocationSettings;
@@ -149,7 +150,11 @@ impl EcsDeepAgent {
             &session.settings,
             &session.context,
             session.thread,
-            agents(&self.toolbox),
+            agents(
+                &self.toolbox,
+                &session.settings.prompts,
+                session.settings.mode,
+            ),
         )
         .await?;
         let ran = match begin(&mut log, session, input).await? {
@@ -217,6 +222,7 @@ impl Ready {
                 settings: self.settings,
                 thread,
                 catalogue: Catalogue::embedded()?,
+                frame_key: frame_key(),
             },
             toolbox: Toolbox::standard(),
         })

@@ -11,10 +11,10 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use ecs_agent_credentials::Sink;
-use ecs_agent_models::NoDeltas;
+use ecs_agent_models::{ModelReply, NoDeltas};
 use ecs_agent_runtime::{
-    AgentName, Attempt, Budget, Effect, EffectKey, EventBody, FramePath, InterruptId, ModelRequest,
-    RunOutcome, ToolCall, ToolOutcome,
+    AgentName, Attempt, Budget, Effect, EffectKey, EventBody, FramePath, InterruptId, Message,
+    ModelRequest, RunOutcome, ToolCall, ToolOutcome,
 };
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -24,8 +24,12 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::exits::{self, LEAK_GUARD};
+use crate::framing::framed;
 use crate::log::{LogError, ThreadLog};
+use crate::runbook::RunbookModel;
 use crate::session::Session;
+use crate::settings::Oversight;
+use crate::supervision::{self, Standing, closing, takeovers};
 use crate::tools::{Intent, ToolInput, ToolReply, Toolbox};
 
 /// Longest wait between two tries of a model call.
@@ -74,6 +78,7 @@ pub(crate) async fn drive(
             match effect {
                 Effect::EndRun { outcome } => {
                     if writes.is_empty() {
+                        let outcome = last_words(log, session, outcome);
                         log.append(EventBody::RunEnded {
                             outcome: outcome.clone(),
                         })
@@ -89,7 +94,9 @@ pub(crate) async fn drive(
                     attempt,
                 } => {
                     if busy.insert(key.clone()) {
-                        reads.push(Box::pin(ask_model(session, key, frame, request, attempt)));
+                        let standing = standing(log, session);
+                        let asked = ask_model(session, key, frame, request, attempt, standing);
+                        reads.push(Box::pin(asked));
                     }
                 }
                 Effect::CallTool {
@@ -105,6 +112,8 @@ pub(crate) async fn drive(
                             answer,
                             attempt,
                             values: log.state().values().clone(),
+                            said: said(log),
+                            takeovers: takeovers(log.state()),
                         };
                         let intent = intent_of(toolbox, &agent, &call, &input);
                         if attempt == Attempt::First {
@@ -166,7 +175,21 @@ async fn ask_model(
     frame: FramePath,
     request: ModelRequest,
     attempt: u32,
+    standing: Option<Standing>,
 ) -> Completion {
+    let replied = |frame, reply: ModelReply| EventBody::ModelReplied {
+        frame,
+        text: reply.text,
+        tool_calls: reply.tool_calls,
+        reasoning: reply.reasoning,
+        finish: reply.finish,
+        usage: reply.usage,
+    };
+    if let Some(standing) = &standing
+        && let Some(reply) = supervision::before(&request, standing)
+    {
+        return (key, replied(frame, reply));
+    }
     if attempt > 1 {
         let wait = Duration::from_secs(1u64 << attempt.saturating_sub(2).min(5));
         session
@@ -178,16 +201,21 @@ async fn ask_model(
     if exits::inspect(&session.context, Sink::ModelRequest, &request).is_err() {
         return (key, exits::model_refused(frame));
     }
-    let event = match session.settings.model.respond(request, &NoDeltas).await {
-        Ok(reply) => EventBody::ModelReplied {
-            frame,
-            text: reply.text,
-            tool_calls: reply.tool_calls,
-            reasoning: reply.reasoning,
-            finish: reply.finish,
-            usage: reply.usage,
-        },
-        Err(error) => EventBody::ModelFailed {
+    let shown = framed(request.clone(), &session.frame_key);
+    let most = session.settings.budgets.max_model_attempts;
+    let event = match (
+        session.settings.model.respond(shown, &NoDeltas).await,
+        standing,
+    ) {
+        (Ok(reply), Some(standing)) => {
+            replied(frame, supervision::after(&request, reply, &standing))
+        }
+        (Ok(reply), None) => replied(frame, reply),
+        (Err(error), Some(standing)) if !error.is_retryable() || attempt >= most => {
+            let reply = supervision::instead_of(&request, &error, &standing);
+            replied(frame, reply)
+        }
+        (Err(error), _) => EventBody::ModelFailed {
             frame,
             error: error.to_string(),
             retryable: error.is_retryable(),
@@ -195,6 +223,38 @@ async fn ask_model(
         },
     };
     (key, event)
+}
+
+/// How far the work is, where the runbook watches over a model; `None` where nobody does.
+fn standing(log: &ThreadLog, session: &Session) -> Option<Standing> {
+    let settings = &session.settings;
+    if settings.oversight == Oversight::None || settings.model.name() == RunbookModel::NAME {
+        return None;
+    }
+    let turn = said(log).len();
+    Some(Standing::of(log.state().values(), settings.mode, turn))
+}
+
+/// What a person is told at the end: the program's verdict, whatever the model said.
+fn last_words(log: &ThreadLog, session: &Session, outcome: RunOutcome) -> RunOutcome {
+    match (outcome, standing(log, session)) {
+        (RunOutcome::Completed { text }, Some(standing)) => RunOutcome::Completed {
+            text: closing(&standing, &text),
+        },
+        (outcome, _) => outcome,
+    }
+}
+
+/// What the person said, oldest first. Nobody else speaks to the main agent.
+fn said(log: &ThreadLog) -> Vec<String> {
+    log.state()
+        .messages()
+        .iter()
+        .filter_map(|message| match message {
+            Message::Human { text } => Some(text.clone()),
+            Message::Ai { .. } | Message::Tool { .. } => None,
+        })
+        .collect()
 }
 
 async fn call_tool(

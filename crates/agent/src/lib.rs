@@ -13,12 +13,15 @@ mod books;
 mod definition;
 mod driver;
 mod exits;
+mod framing;
 mod invocation;
 mod log;
 mod progress;
+mod prompts;
 mod runbook;
 mod session;
 mod settings;
+mod supervision;
 mod timer;
 mod tools;
 mod trail;
@@ -28,9 +31,10 @@ pub use definition::agent_definition;
 pub use invocation::{InvocationError, InvocationResult, InvocationStatus, OpenInterrupt, invoke};
 pub use log::LogError;
 pub use progress::{Progress, ProgressSink, Silent};
+pub use prompts::{PromptError, Prompts};
 pub use runbook::RunbookModel;
 pub use settings::{
-    FurtherAccount, InvocationSettings, LogHook, LogMoment, Mode, Permissions, REGISTRY,
+    FurtherAccount, InvocationSettings, LogHook, LogMoment, Mode, Oversight, Permissions, REGISTRY,
     RegisteredService, ServiceHints, VerificationPace,
 };
 pub use timer::{Timer, TokioTimer};

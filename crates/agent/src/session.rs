@@ -16,6 +16,7 @@ use ecs_agent_ecs::{
 };
 use ecs_agent_mcp::McpTools;
 use ecs_agent_runtime::{ThreadId, ToolOutcome};
+use ecs_agent_untrusted::FrameKey;
 use serde_json::{Value, json};
 
 use crate::exits;
@@ -38,6 +39,20 @@ pub(crate) mod values {
     pub(crate) const MCP_EVIDENCE: &str = "mcp_evidence_";
     /// What another server did not say, likewise.
     pub(crate) const MCP_GAP: &str = "mcp_gap_";
+    /// In which of the person's turns the service was identified.
+    pub(crate) const IDENTIFIED_IN: &str = "identified_in";
+    /// What the last search for a service found, and in which turn.
+    pub(crate) const CANDIDATES: &str = "candidates";
+    /// The candidate that the person chose, and in which turn.
+    pub(crate) const CHOSEN: &str = "chosen";
+    /// What a language model claims beside the findings.
+    pub(crate) const CLAIMS: &str = "claims";
+    /// The verdict as the program wrote it last, its document, and in which turn.
+    pub(crate) const VERDICT: &str = "verdict";
+    /// Which model, which prompts, and where the runbook took over.
+    pub(crate) const MADE_BY: &str = "made_by";
+    /// What was decided about a plan for the diagnosis.
+    pub(crate) const DECISION: &str = "decision";
     /// The proposed plan.
     pub(crate) const PLAN: &str = "plan";
     /// The approval of it.
@@ -103,6 +118,8 @@ pub(crate) struct Session {
     pub(crate) catalogue: Catalogue,
     pub(crate) mcp: McpTools,
     pub(crate) trail: Arc<AuditTrail>,
+    /// What the frames around tool results are derived from.
+    pub(crate) frame_key: FrameKey,
 }
 
 impl Session {

@@ -14,6 +14,7 @@ use ecs_agent_store::Store;
 use serde::{Deserialize, Serialize};
 
 use crate::progress::ProgressSink;
+use crate::prompts::Prompts;
 use crate::timer::Timer;
 
 /// How far an invocation may go.
@@ -166,6 +167,20 @@ pub struct InvocationSettings {
     pub mcp_servers: Vec<DeclaredServer>,
     /// How far to go.
     pub mode: Mode,
+    /// What the agents are told.
+    pub prompts: Arc<Prompts>,
+    /// Whether the runbook finishes what a language model leaves undone.
+    pub oversight: Oversight,
+}
+
+/// What happens when a language model does not do an agent's work: it ends its turn too early,
+/// repeats what fails, or does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Oversight {
+    /// The runbook takes over, and the reports say so.
+    Runbook,
+    /// Nothing: for conversations that are no diagnosis, such as those of a test.
+    None,
 }
 
 impl std::fmt::Debug for InvocationSettings {

@@ -396,6 +396,7 @@ impl SettingFlags {
             data_dir: self.data_dir.clone(),
             require_narrowed: None,
             retries: None,
+            prompts: None,
             mcp: McpTable::default(),
             registry: None,
             services: Vec::new(),

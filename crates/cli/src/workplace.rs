@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ecs_agent_core::{
-    InvocationSettings, LogHook, LogMoment, Mode, Permissions, ProgressSink, REGISTRY,
+    InvocationSettings, LogHook, LogMoment, Mode, Oversight, Permissions, ProgressSink, REGISTRY,
     RunbookModel, ServiceHints, Timer, TokioTimer, VerificationPace,
 };
 use ecs_agent_credentials::{CredentialReference, Endpoints, Region, Sources};
@@ -124,6 +124,8 @@ pub(crate) fn settings(
         accounts,
         mcp_servers,
         mode,
+        prompts: Arc::clone(&configuration.prompts),
+        oversight: Oversight::Runbook,
     }
 }
 

@@ -8,6 +8,7 @@
 mod analyse;
 mod aws;
 mod catalogue;
+mod handover;
 mod identify;
 mod observation;
 mod observe;
@@ -19,7 +20,8 @@ mod roles;
 mod verify;
 
 pub use analyse::{
-    Citation, Confidence, Diagnosis, Finding, GroundError, Role, TimelineEntry, Verdict, analyse,
+    CheckedClaim, Citation, Claim, ClaimError, ClaimStanding, Confidence, Diagnosis, Disagreement,
+    Finding, GroundError, Quote, Role, TimelineEntry, Verdict, analyse, check_claims, disagreement,
     ground, ground_quote,
 };
 pub use aws::{AwsClients, AwsError, AwsErrorKind, ClientsError, TextCleaner};
@@ -27,6 +29,7 @@ pub use catalogue::{
     Catalogue, CatalogueError, Check, Fix, FixMode, FixOperation, Grade, IamNeeds, LookAlike,
     Matching, Mode, ModeRisk, RiskLevel, Severity, Symptom,
 };
+pub use handover::{claim_table, diagnosis_table, evidence_lines, observation_table};
 pub use identify::{Identification, SearchHints, ServiceCandidate, identify};
 pub use observation::{
     Cited, ContainerDefinition, ContainerHealthCheck, ContainerInstanceSnapshot, ContainerSnapshot,
@@ -43,12 +46,12 @@ pub use observe_policy::{observe_actions, observe_operations, observe_policy};
 pub use operate::{Attempt, not_undone, operate, roll_back, undo};
 pub use plan::{
     APPROVAL_MINUTES, Advice, Alternative, Approval, ApprovalError, Approved, AwsvpcNetwork,
-    CircuitBreaker, CpuArchitecture, CreateLogGroup, DiffLine, Direction, Drift, Fingerprint,
-    GrantError, Inverse, ModifyTargetGroupHealthCheck, Operation, Peer, Permission, Plan,
-    PlanContent, PlanError, PlanHash, PlanSession, PortRule, Precondition, Produced, Proposed,
-    ProposedOperation, RegisterScalableTarget, RegisterTaskDefinitionRevision, RequestRecord,
-    RevisionRef, Risk, SecurityGroupRuleChange, Step, StepOutcome, StepStatus, StepTooLarge,
-    StopTask, TaskDefinitionChange, UpdateService, propose,
+    CircuitBreaker, CpuArchitecture, CreateLogGroup, DerivedPlan, DiffLine, Direction, Drift,
+    Fingerprint, GrantError, Inverse, ModifyTargetGroupHealthCheck, Operation, Peer, Permission,
+    Plan, PlanContent, PlanError, PlanHash, PlanOrigin, PlanSession, PortRule, Precondition,
+    Produced, Proposed, ProposedOperation, RegisterScalableTarget, RegisterTaskDefinitionRevision,
+    RequestRecord, RevisionRef, Risk, SecurityGroupRuleChange, Step, StepOutcome, StepStatus,
+    StepTooLarge, StopTask, TaskDefinitionChange, UpdateService, WeighedPlan, propose, weigh,
 };
 pub use roles::{RoleTemplate, operate_actions, role_template};
 pub use verify::{Baseline, Verification, VerificationState, judge, rollback_plan};

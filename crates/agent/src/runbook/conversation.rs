@@ -1,28 +1,29 @@
 //! A frame's messages as the runbook reads them: what was asked, and what each tool answered since.
 
 use ecs_agent_runtime::{Message, ToolCall, ToolStatus};
+use ecs_agent_untrusted::framed_content;
 use serde_json::Value;
 
 /// One tool call with its answer.
 #[derive(Debug)]
-pub(super) struct Answered<'a> {
-    pub(super) call: &'a ToolCall,
-    pub(super) status: ToolStatus,
-    pub(super) text: &'a str,
+pub(crate) struct Answered<'a> {
+    pub(crate) call: &'a ToolCall,
+    pub(crate) status: ToolStatus,
+    pub(crate) text: &'a str,
 }
 
 impl Answered<'_> {
-    pub(super) fn succeeded(&self) -> bool {
+    pub(crate) fn succeeded(&self) -> bool {
         self.status == ToolStatus::Success
     }
 
     /// The answer as JSON, or null.
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(self.text).unwrap_or(Value::Null)
     }
 
     /// The sentence that says what went wrong, when the answer is an error.
-    pub(super) fn error(&self) -> String {
+    pub(crate) fn error(&self) -> String {
         self.json()
             .get("error")
             .and_then(Value::as_str)
@@ -32,15 +33,15 @@ impl Answered<'_> {
 
 /// The turn at hand.
 #[derive(Debug)]
-pub(super) struct Conversation<'a> {
+pub(crate) struct Conversation<'a> {
     /// What the person, or the calling agent, said last.
-    pub(super) asked: &'a str,
+    pub(crate) asked: &'a str,
     /// Tool calls since then, in order.
-    pub(super) answered: Vec<Answered<'a>>,
+    pub(crate) answered: Vec<Answered<'a>>,
 }
 
 impl<'a> Conversation<'a> {
-    pub(super) fn of(messages: &'a [Message]) -> Self {
+    pub(crate) fn of(messages: &'a [Message]) -> Self {
         let mut asked = "";
         let mut calls: Vec<&ToolCall> = Vec::new();
         let mut answered = Vec::new();
@@ -62,7 +63,7 @@ impl<'a> Conversation<'a> {
                         answered.push(Answered {
                             call,
                             status: *status,
-                            text,
+                            text: framed_content(text),
                         });
                     }
                 }
@@ -72,14 +73,21 @@ impl<'a> Conversation<'a> {
     }
 
     /// The last answer of a tool.
-    pub(super) fn last(&self, tool: &str) -> Option<&Answered<'a>> {
+    pub(crate) fn last(&self, tool: &str) -> Option<&Answered<'a>> {
         self.answered
             .iter()
             .rfind(|answer| answer.call.name == tool)
     }
 
+    /// Where the last answer of a tool stands.
+    pub(crate) fn place(&self, tool: &str) -> Option<usize> {
+        self.answered
+            .iter()
+            .rposition(|answer| answer.call.name == tool)
+    }
+
     /// How often a tool has answered.
-    pub(super) fn count(&self, tool: &str) -> usize {
+    pub(crate) fn count(&self, tool: &str) -> usize {
         self.answered
             .iter()
             .filter(|answer| answer.call.name == tool)
@@ -88,6 +96,6 @@ impl<'a> Conversation<'a> {
 }
 
 /// A string member of an object, or nothing.
-pub(super) fn text_of<'v>(value: &'v Value, key: &str) -> &'v str {
+pub(crate) fn text_of<'v>(value: &'v Value, key: &str) -> &'v str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }

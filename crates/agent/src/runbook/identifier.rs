@@ -5,8 +5,18 @@ use serde_json::{Value, json};
 use super::Move;
 use super::conversation::{Answered, Conversation, text_of};
 
+/// The tools that lead to a service; others tell and change nothing.
+const WORK: [&str; 5] = [
+    "extract_and_set_credentials_from_stack_job",
+    "set_aws_credentials_context",
+    "find_ecs_service",
+    "ask_person",
+    "set_service_context_info",
+];
+
 pub(super) fn next(conversation: &Conversation<'_>) -> Move {
-    let Some(last) = conversation.answered.last() else {
+    let of_work = |answer: &&Answered<'_>| WORK.contains(&answer.call.name.as_str());
+    let Some(last) = conversation.answered.iter().rfind(of_work) else {
         return Move::call(
             "extract_and_set_credentials_from_stack_job",
             json!({"service": conversation.asked}),
@@ -22,8 +32,24 @@ pub(super) fn next(conversation: &Conversation<'_>) -> Move {
         "set_service_context_info" if last.succeeded() => {
             Move::Say(format!("identified: {}", text_of(&last.json(), "summary")))
         }
+        // Whoever came before asked needlessly, or took another one than was found.
+        "ask_person" | "set_service_context_info" => {
+            let found = conversation.last("find_ecs_service").map(Answered::json);
+            match found
+                .as_ref()
+                .map(|found| (text_of(found, "match"), after_search(found)))
+            {
+                Some(("one", fix)) if fix != again(last) => fix,
+                _ => Move::Say(format!("not identified: {}", last.error())),
+            }
+        }
         _ => Move::Say(format!("not identified: {}", last.error())),
     }
+}
+
+/// The same call once more.
+fn again(answer: &Answered<'_>) -> Move {
+    Move::call("set_service_context_info", answer.call.arguments.clone())
 }
 
 /// A registered service is known exactly; anything else is searched for.

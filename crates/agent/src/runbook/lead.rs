@@ -5,6 +5,11 @@ use serde_json::{Value, json};
 use super::Move;
 use super::conversation::{Answered, Conversation, text_of};
 
+/// The place of a specialist in the order of work.
+pub(crate) fn place_of(specialist: &str) -> Option<usize> {
+    WORK.iter().position(|(name, _)| *name == specialist)
+}
+
 /// The work in order: the specialist, and what the list of work calls it.
 const WORK: [(&str, &str); 5] = [
     ("service-identifier", "Identify the service"),
@@ -25,10 +30,7 @@ pub(super) fn next(conversation: &Conversation<'_>) -> Move {
         return Move::Say(format!("stopped: {}", last.error()));
     }
     let specialist = text_of(&last.call.arguments, "subagent_type");
-    let place = WORK
-        .iter()
-        .position(|(name, _)| *name == specialist)
-        .unwrap_or(WORK.len());
+    let place = place_of(specialist).unwrap_or(WORK.len());
     if goes_on(specialist, last) {
         hand_to(place + 1, last.text)
     } else {
@@ -61,7 +63,7 @@ fn closing(specialist: &str, text: &str) -> String {
 }
 
 /// Hands the work to the specialist at that place, and keeps the list of work current.
-fn hand_to(place: usize, words: &str) -> Move {
+pub(crate) fn hand_to(place: usize, words: &str) -> Move {
     let Some((specialist, _)) = WORK.get(place) else {
         return Move::Say(words.to_owned());
     };

@@ -4,10 +4,10 @@
 //! the whole product runs end to end without a key or a network, and a language model has a base
 //! line to beat.
 
-mod conversation;
+pub(crate) mod conversation;
 mod executor;
 mod identifier;
-mod lead;
+pub(crate) mod lead;
 mod planner;
 mod triage;
 mod verifier;
@@ -23,9 +23,14 @@ use conversation::Conversation;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RunbookModel;
 
+impl RunbookModel {
+    /// Its name as a model.
+    pub(crate) const NAME: &str = "runbook";
+}
+
 impl Model for RunbookModel {
     fn name(&self) -> &str {
-        "runbook"
+        Self::NAME
     }
 
     fn respond<'a>(
@@ -39,7 +44,7 @@ impl Model for RunbookModel {
 
 /// What the runbook does next.
 #[derive(Debug, PartialEq)]
-enum Move {
+pub(crate) enum Move {
     /// Calls tools.
     Call(Vec<(&'static str, Value)>),
     /// Ends its turn with this answer.
@@ -47,21 +52,30 @@ enum Move {
 }
 
 impl Move {
-    fn call(tool: &'static str, arguments: Value) -> Self {
+    pub(crate) fn call(tool: &'static str, arguments: Value) -> Self {
         Self::Call(vec![(tool, arguments)])
     }
 }
 
 fn reply(request: &ModelRequest) -> ModelReply {
     let conversation = Conversation::of(&request.messages);
-    let next = match request.agent.as_str() {
-        "service-identifier" => identifier::next(&conversation),
-        "triage-specialist" => triage::next(&conversation),
-        "repair-planner" => planner::next(&conversation),
-        "fix-executor" => executor::next(&conversation),
-        "verification-specialist" => verifier::next(&conversation),
-        _ => lead::next(&conversation),
-    };
+    as_reply(request, next_move(request.agent.as_str(), &conversation))
+}
+
+/// What the runbook does next in an agent's place, whoever did what came before.
+pub(crate) fn next_move(agent: &str, conversation: &Conversation<'_>) -> Move {
+    match agent {
+        "service-identifier" => identifier::next(conversation),
+        "triage-specialist" => triage::next(conversation),
+        "repair-planner" => planner::next(conversation),
+        "fix-executor" => executor::next(conversation),
+        "verification-specialist" => verifier::next(conversation),
+        _ => lead::next(conversation),
+    }
+}
+
+/// The move in the words of a model.
+pub(crate) fn as_reply(request: &ModelRequest, next: Move) -> ModelReply {
     match next {
         Move::Say(text) => ModelReply::text(text),
         Move::Call(calls) => ModelReply::calls(

@@ -1,14 +1,21 @@
-//! The repair-planner: the program's own plan, put to a person.
+//! The repair-planner: the program's own plan, put to a person, unless one was decided about.
 
 use serde_json::json;
 
 use super::Move;
-use super::conversation::{Conversation, text_of};
+use super::conversation::{Answered, Conversation, text_of};
 
 pub(super) fn next(conversation: &Conversation<'_>) -> Move {
-    match conversation.answered.last() {
+    let asked = |answer: &&Answered<'_>| answer.call.name == "propose_plan";
+    let mut proposals = conversation.answered.iter().filter(asked);
+    let decided = proposals.clone().rfind(|answer| answer.succeeded());
+    if let Some(decided) = decided {
+        return Move::Say(text_of(&decided.json(), "decision").to_owned());
+    }
+    // Its own plan has no operations in the call: when that one cannot be made, there is none.
+    let own = proposals.rfind(|answer| answer.call.arguments.get("operations").is_none());
+    match own {
+        Some(own) => Move::Say(format!("no plan: {}", own.error())),
         None => Move::call("propose_plan", json!({})),
-        Some(last) if last.succeeded() => Move::Say(text_of(&last.json(), "decision").to_owned()),
-        Some(last) => Move::Say(format!("no plan: {}", last.error())),
     }
 }

@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 use super::reply;
 use crate::definition::agents;
+use crate::prompts::Prompts;
+use crate::settings::Mode;
 use crate::tools::Toolbox;
 
 /// What each tool answers, in order; the last answer repeats.
@@ -52,7 +54,11 @@ impl World {
 
     /// Runs the whole thread; interrupts are answered with `choice`.
     fn run(&mut self, words: &str, choice: Value) -> String {
-        let mut thread = Thread::new(agents(&Toolbox::standard()));
+        let mut thread = Thread::new(agents(
+            &Toolbox::standard(),
+            &Prompts::default(),
+            Mode::Repair,
+        ));
         let at = DateTime::from_timestamp(0, 0).unwrap();
         let apply = |thread: &mut Thread, body| thread.apply(&Event::new(at, body)).unwrap();
         apply(

@@ -6,29 +6,37 @@ use super::Move;
 use super::conversation::{Answered, Conversation, text_of};
 
 pub(super) fn next(conversation: &Conversation<'_>) -> Move {
-    let Some(last) = conversation.answered.last() else {
+    if let Some(report) = conversation.last("write_final_report") {
+        return Move::Say(if report.succeeded() {
+            text_of(&report.json(), "verdict").to_owned()
+        } else {
+            format!("not repaired: {}", report.error())
+        });
+    }
+    let Some(watched) = conversation.last("verify_service") else {
         return Move::call("verify_service", json!({}));
     };
-    match last.call.name.as_str() {
-        "verify_service" => after_watching(conversation, last),
-        "roll_back_plan" if last.succeeded() => Move::call("verify_service", json!({})),
-        "write_final_report" if last.succeeded() => {
-            Move::Say(text_of(&last.json(), "verdict").to_owned())
+    match conversation.last("roll_back_plan") {
+        None => after_watching(watched),
+        Some(rolled_back) if !rolled_back.succeeded() => {
+            Move::call("write_final_report", json!({}))
         }
-        "write_final_report" => Move::Say(format!("not repaired: {}", last.error())),
-        _ => Move::call("write_final_report", json!({})),
+        // What was undone is watched once more.
+        Some(_) if conversation.place("roll_back_plan") > conversation.place("verify_service") => {
+            Move::call("verify_service", json!({}))
+        }
+        Some(_) => Move::call("write_final_report", json!({})),
     }
 }
 
-fn after_watching(conversation: &Conversation<'_>, watched: &Answered<'_>) -> Move {
+fn after_watching(watched: &Answered<'_>) -> Move {
     let result = watched.json();
     let healthy = text_of(&result, "state") == "healthy";
     let may_roll_back = result
         .get("can_roll_back")
         .and_then(serde_json::Value::as_bool)
         == Some(true);
-    if watched.succeeded() && !healthy && may_roll_back && conversation.count("roll_back_plan") == 0
-    {
+    if watched.succeeded() && !healthy && may_roll_back {
         Move::call("roll_back_plan", json!({}))
     } else {
         Move::call("write_final_report", json!({}))

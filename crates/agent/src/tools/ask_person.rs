@@ -1,4 +1,4 @@
-//! `ask_person`: one question with options, answered by the person and nobody else.
+//! `ask_person`: which of several services is meant, answered by the person and nobody else.
 
 use ecs_agent_runtime::{ToolOutcome, ToolSpec};
 use futures_util::future::LocalBoxFuture;
@@ -6,8 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::search::Candidates;
 use super::{Tool, ToolInput, ToolReply, spec_of};
-use crate::session::Session;
+use crate::session::{Session, values};
+use crate::settings::Oversight;
 
 /// Most options that a person is shown.
 const MAX_OPTIONS: usize = 20;
@@ -17,7 +19,7 @@ const MAX_OPTIONS: usize = 20;
 struct Arguments {
     /// The question, one sentence.
     question: String,
-    /// The answers to choose from, at least two.
+    /// The services to choose from; the program fills in those that match.
     options: Vec<Choice>,
 }
 
@@ -37,40 +39,73 @@ impl Tool for AskPerson {
     fn spec(&self) -> ToolSpec {
         spec_of::<Arguments>(
             "ask_person",
-            "Asks the person one question with options and returns the id of the option they chose.",
+            "Asks the person which of several matching services is meant and returns the id of the one they chose.",
         )
     }
 
-    fn call<'a>(
-        &'a self,
-        _session: &'a Session,
-        input: ToolInput,
-    ) -> LocalBoxFuture<'a, ToolReply> {
+    fn call<'a>(&'a self, session: &'a Session, input: ToolInput) -> LocalBoxFuture<'a, ToolReply> {
         Box::pin(async move {
             let arguments = match input.parse::<Arguments>() {
                 Ok(arguments) => arguments,
                 Err(outcome) => return outcome.into(),
             };
-            if arguments.options.len() < 2 || arguments.options.len() > MAX_OPTIONS {
-                return ToolOutcome::error(format!(
-                    "`options` has {} entries; give 2 to {MAX_OPTIONS}",
-                    arguments.options.len()
-                ))
-                .into();
-            }
-            match input.answer {
+            let options = match options(session, &input, arguments.options) {
+                Ok(options) => options,
+                Err(why) => return ToolOutcome::error(json!({ "error": why }).to_string()).into(),
+            };
+            match &input.answer {
                 None => ToolReply::Ask(json!({
                     "kind": "question",
                     "question": arguments.question,
-                    "options": arguments.options,
+                    "options": options,
                 })),
-                Some(given) => chosen(&arguments.options, &given.answer).into(),
+                Some(given) => chosen(&options, &given.answer, input.turn()).into(),
             }
         })
     }
 }
 
-fn chosen(options: &[Choice], answer: &Value) -> ToolOutcome {
+/// What the person may choose from: the services that the last search found, in the program's words.
+/// Whatever else a model would like to ask, the search or the program answers it.
+fn options(
+    session: &Session,
+    input: &ToolInput,
+    asked: Vec<Choice>,
+) -> Result<Vec<Choice>, String> {
+    let Some(candidates) = Candidates::of(input) else {
+        return match session.settings.oversight {
+            Oversight::Runbook => {
+                Err("nothing is to be asked yet: call find_ecs_service".to_owned())
+            }
+            Oversight::None if (2..=MAX_OPTIONS).contains(&asked.len()) => Ok(asked),
+            Oversight::None => Err(format!(
+                "`options` has {} entries; give 2 to {MAX_OPTIONS}",
+                asked.len()
+            )),
+        };
+    };
+    match candidates.services.as_slice() {
+        [] => {
+            Err("nothing matches, so there is nothing to choose: say what was searched".to_owned())
+        }
+        [_] => Err("one service matches: call set_service_context_info with it".to_owned()),
+        _ if input.answer.is_none() && input.values.contains_key(values::CHOSEN) => {
+            Err("the person has chosen already".to_owned())
+        }
+        several => Ok(several
+            .iter()
+            .take(MAX_OPTIONS)
+            .filter_map(|candidate| {
+                Some(Choice {
+                    id: candidate.arn.clone()?,
+                    label: candidate.label(),
+                })
+            })
+            .collect()),
+    }
+}
+
+fn chosen(options: &[Choice], answer: &Value, turn: usize) -> ToolOutcome {
     let said = answer
         .get("choice")
         .and_then(Value::as_str)
@@ -82,6 +117,7 @@ fn chosen(options: &[Choice], answer: &Value) -> ToolOutcome {
     }) {
         Some(choice) => {
             ToolOutcome::success(json!({"choice": choice.id, "label": choice.label}).to_string())
+                .with_value(values::CHOSEN, json!({"arn": choice.id, "turn": turn}))
         }
         None => ToolOutcome::error(
             json!({"error": "the person chose none of the options", "answer": answer}).to_string(),

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::registry::{self, Registered};
+use super::search::{Candidate, Candidates, persons_words, words_are_the_persons};
 use super::{NoArguments, Tool, ToolInput, ToolReply, spec_of};
 use crate::session::{Session, values};
 
@@ -106,10 +107,15 @@ impl Tool for FromStackJob {
 
     fn call<'a>(&'a self, session: &'a Session, input: ToolInput) -> LocalBoxFuture<'a, ToolReply> {
         Box::pin(async move {
-            let arguments = match input.parse::<StackJobArguments>() {
+            let mut arguments = match input.parse::<StackJobArguments>() {
                 Ok(arguments) => arguments,
                 Err(outcome) => return outcome.into(),
             };
+            // Which account is opened is the person's to say, and nobody else's.
+            arguments.service = persons_words(&input, &arguments.service).to_owned();
+            let said = |words: &String| words_are_the_persons(&input, words);
+            arguments.organization = arguments.organization.filter(said);
+            arguments.environment = arguments.environment.filter(said);
             match registry::find(session, &arguments).await {
                 Registered::No { gap } => {
                     let mut said = json!({
@@ -130,6 +136,16 @@ impl Tool for FromStackJob {
                         object.insert("cluster".to_owned(), json!(service.cluster));
                         object.insert("service".to_owned(), json!(service.service));
                         outcome.text = described.to_string();
+                        let only = Candidate {
+                            arn: None,
+                            cluster: service.cluster.clone(),
+                            service: service.service.clone(),
+                        };
+                        let candidates = Candidates {
+                            turn: input.turn(),
+                            services: vec![only],
+                        };
+                        outcome = outcome.with_value(values::CANDIDATES, json!(candidates));
                     }
                     outcome.into()
                 }

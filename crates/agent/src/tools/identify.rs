@@ -7,13 +7,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::search::{Candidates, persons_words};
 use super::{Tool, ToolInput, ToolReply, spec_of};
-use crate::session::{Session, SessionError};
+use crate::session::{Session, SessionError, values};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Arguments {
-    /// The person's words: a name, a sentence, an ARN, a task id, an image.
+    /// The person's words, or those of them that name the service. Other words are not searched.
     query: String,
 }
 
@@ -33,7 +34,7 @@ impl Tool for FindService {
         Box::pin(async move {
             match input.parse::<Arguments>() {
                 Ok(arguments) => match find(session, &input, &arguments.query).await {
-                    Ok(found) => ToolOutcome::success(found.to_string()),
+                    Ok(found) => found,
                     Err(error) => ToolOutcome::error(error.for_person()),
                 },
                 Err(outcome) => outcome,
@@ -43,24 +44,32 @@ impl Tool for FindService {
     }
 }
 
-async fn find(session: &Session, input: &ToolInput, query: &str) -> Result<Value, SessionError> {
+async fn find(
+    session: &Session,
+    input: &ToolInput,
+    query: &str,
+) -> Result<ToolOutcome, SessionError> {
     let clients = session.reading_clients(&input.values).await?;
     session.note("service-identifier", "searching clusters and services");
-    Ok(
-        match identify(&clients, query, &session.settings.hints.for_search()).await? {
-            Identification::One(candidate) => {
-                json!({"match": "one", "candidate": shown(&candidate)})
-            }
-            Identification::Several(candidates) => json!({
-                "match": "several",
-                "candidates": candidates.iter().map(shown).collect::<Vec<_>>(),
-            }),
-            Identification::None { searched } => json!({
-                "match": "none",
-                "summary": searched.to_string(),
-            }),
-        },
-    )
+    let query = persons_words(input, query);
+    let found = identify(&clients, query, &session.settings.hints.for_search()).await?;
+    let candidates = Candidates::found(&found, input.turn());
+    let said = match found {
+        Identification::One(candidate) => {
+            json!({"match": "one", "candidate": shown(&candidate)})
+        }
+        Identification::Several(candidates) => json!({
+            "match": "several",
+            "candidates": candidates.iter().map(shown).collect::<Vec<_>>(),
+        }),
+        Identification::None { searched } => json!({
+            "match": "none",
+            "summary": searched,
+        }),
+    };
+    Ok(ToolOutcome::success(said.to_string())
+        .with_value(values::CANDIDATES, json!(candidates))
+        .with_value(values::CHOSEN, Value::Null))
 }
 
 fn shown(candidate: &ServiceCandidate) -> Value {

@@ -1,6 +1,7 @@
 //! The tools of the specialists, each bound to one invocation's [`Session`] by value.
 
 mod ask_person;
+mod claims;
 mod credentials;
 mod diagnose;
 mod execute;
@@ -11,17 +12,22 @@ mod propose;
 mod registry;
 mod report;
 mod rollback;
+mod search;
 mod service_context;
 mod verify;
 
 use std::collections::BTreeMap;
 
+use ecs_agent_ecs::report::MadeBy;
 use ecs_agent_runtime::{Answer, Attempt, ToolOutcome, ToolSpec};
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::runbook::RunbookModel;
 use crate::session::Session;
+
+pub(crate) use observe::ASK_OTHER_SERVER;
 
 /// What a tool may do to the world, decided by the program and never by a description.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,9 +56,35 @@ pub(crate) struct ToolInput {
     pub(crate) attempt: Attempt,
     /// The thread's typed state at the time of the call.
     pub(crate) values: BTreeMap<String, Value>,
+    /// What the person said on this thread, oldest first: nobody else's words are in it.
+    pub(crate) said: Vec<String>,
+    /// Where the runbook took over so far, and why.
+    pub(crate) takeovers: Vec<String>,
 }
 
 impl ToolInput {
+    /// The person's turn, counted from 1.
+    pub(crate) fn turn(&self) -> usize {
+        self.said.len()
+    }
+
+    /// Who makes what this call writes.
+    pub(crate) fn made_by(&self, session: &Session) -> MadeBy {
+        let settings = &session.settings;
+        let model = settings.model.name().to_owned();
+        // The runbook reads no prompt.
+        let prompts = if model == RunbookModel::NAME {
+            Vec::new()
+        } else {
+            settings.prompts.versions(settings.mode)
+        };
+        MadeBy {
+            model,
+            prompts,
+            takeovers: self.takeovers.clone(),
+        }
+    }
+
     /// Reads the arguments as the tool's own type.
     pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, ToolOutcome> {
         let given = if self.arguments.is_null() {
@@ -136,6 +168,7 @@ impl Toolbox {
                 Box::new(observe::ReadEvidence),
                 Box::new(mcp::ListMcpTools),
                 Box::new(mcp::CallMcpTool),
+                Box::new(claims::SubmitFindings),
                 Box::new(report::WriteDiagnosticReport),
             ],
         );
@@ -184,10 +217,37 @@ pub(crate) fn spec_of<T: schemars::JsonSchema>(name: &str, description: &str) ->
         object.shift_remove("title");
         object.shift_remove("description");
     }
+    shorten(&mut schema);
     ToolSpec {
         name: name.to_owned(),
         description: description.to_owned(),
         input_schema: schema,
+    }
+}
+
+/// Takes out what no model needs to fill in the arguments: how many bits a number has, that what may
+/// be left out may also be null, and whose type it is.
+fn shorten(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            if members.get("default").is_some_and(Value::is_null) {
+                members.shift_remove("default");
+            }
+            if let Some(Value::Array(types)) = members.get_mut("type") {
+                types.retain(|kind| kind != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    members.insert("type".to_owned(), only);
+                }
+            }
+            let is_number = members.get("format").and_then(Value::as_str);
+            if is_number.is_some_and(|format| format.starts_with("uint")) {
+                members.shift_remove("format");
+            }
+            members.values_mut().for_each(shorten);
+        }
+        Value::Array(items) => items.iter_mut().for_each(shorten),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

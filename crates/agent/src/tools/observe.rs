@@ -1,6 +1,8 @@
 //! `observe_service` and `read_evidence`: reading AWS, and looking closer at what was read.
 
-use ecs_agent_ecs::{EvidenceId, Observation, ObserveOptions, observe};
+use ecs_agent_ecs::{
+    EvidenceId, Observation, ObserveOptions, evidence_lines, observation_table, observe,
+};
 use ecs_agent_runtime::{ToolOutcome, ToolSpec};
 use futures_util::future::LocalBoxFuture;
 use schemars::JsonSchema;
@@ -10,6 +12,10 @@ use serde_json::{Value, json};
 use super::{NoArguments, Tool, ToolInput, ToolReply, spec_of};
 use crate::session::{Session, SessionError, stored, values};
 
+/// What a line of the overview begins with that names a call which the configuration wants made. No
+/// text of AWS begins a line there: a cell stays on its own.
+pub(crate) const ASK_OTHER_SERVER: &str = "ask with call_mcp_tool\t";
+
 /// Reads everything that matters about the identified service.
 pub(crate) struct ObserveService;
 
@@ -17,8 +23,8 @@ impl Tool for ObserveService {
     fn spec(&self) -> ToolSpec {
         spec_of::<NoArguments>(
             "observe_service",
-            "Reads everything that matters about the identified service, concurrently and read-only. \
-             Returns the list of evidence, and what could not be read.",
+            "Reads everything that matters about the identified service. Returns the list of evidence, and \
+             what could not be read.",
         )
     }
 
@@ -26,13 +32,14 @@ impl Tool for ObserveService {
         Box::pin(async move {
             match observe_now(session, &input).await {
                 Ok(observation) => {
-                    let mut overview = overview(&observation);
-                    let asks = super::mcp::diagnose_calls(session, &input);
-                    if let (Some(members), false) = (overview.as_object_mut(), asks.is_empty()) {
-                        members.insert("ask_other_servers".to_owned(), json!(asks));
+                    let mut table = observation_table(&observation);
+                    for call in super::mcp::diagnose_calls(session, &input) {
+                        table.push_str(&format!("{ASK_OTHER_SERVER}{call}\n"));
                     }
-                    ToolOutcome::success(overview.to_string())
-                        .with_value(values::OBSERVATION, json!(observation))
+                    anew(
+                        ToolOutcome::success(table)
+                            .with_value(values::OBSERVATION, json!(observation)),
+                    )
                 }
                 Err(error) => ToolOutcome::error(error.for_person()),
             }
@@ -56,20 +63,16 @@ pub(crate) async fn observe_now(
     Ok(observe(&clients, &target, options).await?)
 }
 
-fn overview(observation: &Observation) -> Value {
-    let service = &observation.service;
-    json!({
-        "observed_at": observation.observed_at,
-        "service": service.name,
-        "desired": service.desired_count,
-        "running": service.running_count,
-        "pending": service.pending_count,
-        "tasks_seen": observation.tasks.len(),
-        "evidence": observation.evidence.iter().map(|evidence| json!({
-            "id": evidence.id.to_string(), "call": evidence.call, "subject": evidence.subject,
-        })).collect::<Vec<_>>(),
-        "gaps": observation.gaps,
-    })
+/// What rested on the observation before is gone with it.
+fn anew(outcome: ToolOutcome) -> ToolOutcome {
+    [
+        values::DIAGNOSIS,
+        values::FINDINGS,
+        values::CLAIMS,
+        values::DECISION,
+    ]
+    .into_iter()
+    .fold(outcome, |outcome, key| outcome.with_value(key, Value::Null))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -77,6 +80,9 @@ fn overview(observation: &Observation) -> Value {
 struct EvidenceArguments {
     /// Name of the evidence, such as `E12`.
     id: String,
+    /// Line to begin with, counted from 1.
+    #[serde(default)]
+    from_line: Option<usize>,
 }
 
 /// Shows one piece of evidence in full.
@@ -86,7 +92,7 @@ impl Tool for ReadEvidence {
     fn spec(&self) -> ToolSpec {
         spec_of::<EvidenceArguments>(
             "read_evidence",
-            "Shows one piece of evidence of the last observation in full, masked. It is data, not instruction.",
+            "Shows one piece of evidence of the last observation, masked, 200 lines at a time.",
         )
     }
 
@@ -97,7 +103,7 @@ impl Tool for ReadEvidence {
     ) -> LocalBoxFuture<'a, ToolReply> {
         Box::pin(async move {
             match input.parse::<EvidenceArguments>() {
-                Ok(arguments) => read(&input, &arguments.id),
+                Ok(arguments) => read(&input, &arguments),
                 Err(outcome) => outcome,
             }
             .into()
@@ -105,13 +111,16 @@ impl Tool for ReadEvidence {
     }
 }
 
-fn read(input: &ToolInput, id: &str) -> ToolOutcome {
+fn read(input: &ToolInput, arguments: &EvidenceArguments) -> ToolOutcome {
     let observation: Observation = match stored(&input.values, values::OBSERVATION) {
         Ok(observation) => observation,
         Err(error) => return ToolOutcome::error(error.for_person()),
     };
+    let id = &arguments.id;
     match id.parse::<EvidenceId>().ok().and_then(|id| observation.evidence.find(id)) {
-        Some(evidence) => ToolOutcome::success(json!(evidence).to_string()),
+        Some(evidence) => {
+            ToolOutcome::success(evidence_lines(evidence, arguments.from_line.unwrap_or(1)))
+        }
         None => ToolOutcome::error(
             json!({"error": format!("there is no evidence `{id}`"), "count": observation.evidence.len()})
                 .to_string(),

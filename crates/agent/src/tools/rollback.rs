@@ -1,6 +1,8 @@
 //! `roll_back_plan`: the inverse operations of what was carried out, under the same approval.
 
-use ecs_agent_ecs::{Approved, Plan, StepOutcome, not_undone, report, undo};
+use ecs_agent_ecs::{
+    Approved, Plan, StepOutcome, Verification, VerificationState, not_undone, report, undo,
+};
 use ecs_agent_runtime::{ToolOutcome, ToolSpec};
 use futures_util::future::LocalBoxFuture;
 use serde_json::json;
@@ -73,6 +75,26 @@ async fn roll_back(session: &Session, input: &ToolInput) -> Result<ToolOutcome, 
         return Ok(ToolOutcome::error(
             json!({"error": "the plan was rolled back already"}).to_string(),
         ));
+    }
+    let watched: Option<Verification> = stored(&input.values, values::VERIFICATION).ok();
+    match watched.map(|watched| watched.state) {
+        Some(
+            VerificationState::Worse
+            | VerificationState::Unchanged
+            | VerificationState::Progressing,
+        ) => {}
+        Some(VerificationState::Healthy) => {
+            return Ok(ToolOutcome::error(
+                json!({"error": "the service is healthy: there is no reason to undo the repair"})
+                    .to_string(),
+            ));
+        }
+        None => {
+            return Ok(ToolOutcome::error(
+                json!({"error": "call verify_service first: a repair is undone for what was seen"})
+                    .to_string(),
+            ));
+        }
     }
     session.note("verification-specialist", "rolling back");
     let undone = undo_all(session, input, &plan, &carried_out).await?;

@@ -4,18 +4,27 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may use. `lab` is used by nobody: it is spoken to over the wire.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("canaries", &[]),
     ("credentials", &[]),
+    ("untrusted", &[]),
     ("runtime", &[]),
     ("lab", &[]),
     ("models", &["runtime"]),
     ("store", &["runtime"]),
-    ("ecs", &["credentials"]),
-    ("mcp", &["credentials", "runtime"]),
+    ("ecs", &["credentials", "untrusted"]),
+    ("mcp", &["credentials", "runtime", "untrusted"]),
     (
         "agent",
-        &["credentials", "ecs", "mcp", "models", "runtime", "store"],
+        &[
+            "credentials",
+            "ecs",
+            "mcp",
+            "models",
+            "runtime",
+            "store",
+            "untrusted",
+        ],
     ),
     (
         "server",
@@ -41,6 +50,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
             "runtime",
             "server",
             "store",
+            "untrusted",
         ],
     ),
 ];

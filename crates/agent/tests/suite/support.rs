@@ -6,8 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use ecs_agent_core::{
     Input, InvocationError, InvocationResult, InvocationSettings, InvocationStatus, LogHook, Mode,
-    OpenInterrupt, Permissions, RunbookModel, ServiceHints, Silent, Timer, VerificationPace,
-    invoke,
+    OpenInterrupt, Oversight, Permissions, Prompts, RunbookModel, ServiceHints, Silent, Timer,
+    VerificationPace, invoke,
 };
 use ecs_agent_credentials::{
     CredentialReference, Endpoints, LeakGuard, SecretText, SessionIdentity, Sources,
@@ -104,6 +104,8 @@ impl Bench {
             accounts: Vec::new(),
             mcp_servers: Vec::new(),
             mode: Mode::Repair,
+            prompts: Arc::new(Prompts::built_in().unwrap()),
+            oversight: Oversight::None,
         };
         Self {
             lab,

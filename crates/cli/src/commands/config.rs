@@ -108,6 +108,13 @@ fn rows(configuration: &Configuration) -> Vec<Row> {
                 .map(|s| (s.value.display().to_string(), s.origin)),
         },
         Row {
+            name: "prompts",
+            value: c
+                .prompts_folder
+                .as_ref()
+                .map(|s| (s.value.display().to_string(), s.origin)),
+        },
+        Row {
             name: "registry",
             value: c
                 .registry

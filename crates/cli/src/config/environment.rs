@@ -33,7 +33,7 @@ pub(crate) enum EnvironmentLayerError {
 }
 
 /// The names that are known, in the order of the configuration file.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "MODEL",
     "ALLOW_WRITE",
     "ALLOW_SENSITIVE_DATA",
@@ -51,6 +51,7 @@ const NAMES: [&str; 17] = [
     "ORGANIZATION",
     "ENVIRONMENT",
     "DATA_DIR",
+    "PROMPTS",
 ];
 
 /// Reads the variables; an empty one counts as not set.
@@ -77,6 +78,7 @@ pub(super) fn layer(variables: &BTreeMap<String, String>) -> Result<Layer, Envir
             "ORGANIZATION" => layer.organization = Some(value.clone()),
             "ENVIRONMENT" => layer.environment = Some(value.clone()),
             "DATA_DIR" => layer.data_dir = Some(PathBuf::from(value)),
+            "PROMPTS" => layer.prompts = Some(PathBuf::from(value)),
             _ => return Err(EnvironmentLayerError::Unknown { name: name.clone() }),
         }
     }

@@ -35,6 +35,7 @@ pub(crate) struct Layer {
     pub(crate) environment: Option<String>,
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) mcp: McpTable,
+    pub(crate) prompts: Option<PathBuf>,
     pub(crate) registry: Option<RegistryEntry>,
     pub(crate) services: Vec<ServiceEntry>,
     pub(crate) accounts: Vec<AccountEntry>,

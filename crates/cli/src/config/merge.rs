@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use ecs_agent_core::Prompts;
 use ecs_agent_credentials::{CredentialReference, EndpointUrl, Endpoints, Region, RoleArn};
 
 use super::accounts::AccountEntry;
@@ -10,6 +12,7 @@ use super::environment::{self, EnvironmentLayerError};
 use super::file::{self, FileError};
 use super::layer::{CredentialChoice, Layer, ModelChoice};
 use super::mcp_servers::McpTable;
+use super::prompts::{self, PromptFolderError};
 use super::registry::RegistryEntry;
 use super::services::ServiceEntry;
 use crate::environment::Environment;
@@ -27,6 +30,9 @@ pub(crate) enum ConfigurationError {
     /// The environment.
     #[error(transparent)]
     Environment(#[from] EnvironmentLayerError),
+    /// The folder of prompts.
+    #[error(transparent)]
+    Prompts(#[from] PromptFolderError),
     /// Nothing says where threads are kept.
     #[error("no data directory: pass `--data-dir DIR` or set `HOME`")]
     NoDataDirectory,
@@ -91,6 +97,8 @@ pub(crate) struct Configuration {
     pub(crate) environment: Option<Setting<String>>,
     pub(crate) data_dir: Option<Setting<PathBuf>>,
     pub(crate) mcp: McpTable,
+    pub(crate) prompts_folder: Option<Setting<PathBuf>>,
+    pub(crate) prompts: Arc<Prompts>,
     pub(crate) registry: Option<RegistryEntry>,
     pub(crate) services: Vec<ServiceEntry>,
     pub(crate) accounts: Vec<AccountEntry>,
@@ -114,6 +122,11 @@ impl Configuration {
             value: home.join("ecs-deep-agent"),
             origin: Origin::Default,
         });
+        let prompts_folder = layers.strongest(|l| l.prompts.clone());
+        let folder = prompts_folder
+            .as_ref()
+            .map(|setting| setting.value.as_path());
+        let prompts = Arc::new(prompts::read(folder)?);
         let configuration = Self {
             file,
             model: layers.or(|l| l.model, ModelChoice::Runbook),
@@ -134,6 +147,8 @@ impl Configuration {
             environment: layers.strongest(|l| l.environment.clone()),
             data_dir: layers.strongest(|l| l.data_dir.clone()).or(usual_data_dir),
             mcp: layers.file.mcp,
+            prompts_folder,
+            prompts,
             registry: layers.file.registry,
             services: layers.file.services,
             accounts: layers.file.accounts,

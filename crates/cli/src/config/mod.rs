@@ -6,6 +6,7 @@ mod file;
 mod layer;
 mod mcp_servers;
 mod merge;
+mod prompts;
 mod registry;
 mod services;
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Citation, Finding};
-use crate::observation::{Evidence, EvidenceId, Observation};
+use crate::observation::{EvidenceId, Observation};
 
 /// Why a finding is not grounded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +58,7 @@ pub fn ground_quote(observation: &Observation, citation: &Citation) -> Result<()
         .ok_or(GroundError::Missing {
             evidence: citation.evidence,
         })?;
-    if says(evidence, &citation.quote) {
+    if says(&evidence.content, &citation.quote) {
         return Ok(());
     }
     Err(GroundError::Misquoted {
@@ -69,8 +69,8 @@ pub fn ground_quote(observation: &Observation, citation: &Citation) -> Result<()
 
 /// Whether the evidence contains the quote: in a text, as a whole scalar, or, written
 /// `field: value`, as a field of one of its objects.
-pub(crate) fn says(evidence: &Evidence, quote: &str) -> bool {
-    !quote.is_empty() && contains(&evidence.content, quote)
+pub(crate) fn says(content: &Value, quote: &str) -> bool {
+    !quote.is_empty() && contains(content, quote)
 }
 
 fn contains(value: &Value, quote: &str) -> bool {

@@ -8,6 +8,7 @@ mod access;
 mod answers;
 mod balancer;
 mod capacity;
+mod claims;
 mod deployment;
 mod endpoints;
 mod entrypoint;
@@ -23,6 +24,9 @@ mod stated;
 mod view;
 
 pub(crate) use balancer::{balancer_groups, registered_port};
+pub use claims::{
+    CheckedClaim, Claim, ClaimError, ClaimStanding, Disagreement, Quote, check_claims, disagreement,
+};
 pub use finding::{Citation, Confidence, Diagnosis, Finding, Role, TimelineEntry, Verdict};
 pub use grounding::{GroundError, ground, ground_quote};
 pub(crate) use health::slowest_start_seconds;

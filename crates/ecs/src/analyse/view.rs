@@ -264,7 +264,11 @@ impl<'a> Draft<'a> {
             .observation
             .evidence
             .find(evidence)
-            .and_then(|evidence| texts.iter().find(|text| grounding::says(evidence, text)));
+            .and_then(|evidence| {
+                texts
+                    .iter()
+                    .find(|text| grounding::says(&evidence.content, text))
+            });
         if let Some(quote) = quote {
             let citation = Citation {
                 evidence,

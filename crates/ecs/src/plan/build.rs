@@ -31,6 +31,8 @@ pub(crate) struct Around {
     pub(crate) advice: Vec<Advice>,
     pub(crate) alternatives: Vec<Alternative>,
     pub(crate) warnings: Vec<String>,
+    /// What every step is marked with as unproven.
+    pub(crate) unproven: Vec<String>,
 }
 
 impl Plan<Proposed> {
@@ -80,13 +82,15 @@ pub(crate) fn assemble(
         .zip(operations)
         .map(|(number, proposed)| {
             let reason: String = proposed.reason.chars().take(400).collect();
-            describe::step(
+            let mut step = describe::step(
                 number,
                 proposed.operation,
                 reason,
                 observation,
                 &fingerprint,
-            )
+            );
+            step.unproven.extend(around.unproven.iter().cloned());
+            step
         })
         .collect();
     let too_large = |error: StepTooLarge| PlanError::OperationTooLarge {

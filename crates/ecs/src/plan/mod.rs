@@ -20,6 +20,7 @@ mod render;
 mod sessions;
 mod step;
 mod validate;
+mod weigh;
 
 pub use build::ProposedOperation;
 pub use error::PlanError;
@@ -39,6 +40,7 @@ pub(crate) use proof::good_revision;
 pub use propose::propose;
 pub(crate) use render::{needs, shown, undo};
 pub use sessions::{PlanSession, StepTooLarge};
+pub use weigh::{DerivedPlan, PlanOrigin, WeighedPlan, weigh};
 
 pub use step::{
     Advice, Alternative, DiffLine, Inverse, Permission, Precondition, Produced, RequestRecord,

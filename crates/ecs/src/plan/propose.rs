@@ -17,6 +17,28 @@ pub fn propose(
     observation: &Observation,
     diagnosis: &Diagnosis,
 ) -> Result<Plan<Proposed>, PlanError> {
+    derive(observation, diagnosis)?.assemble(observation)
+}
+
+/// What the root causes ask for, before the rules have seen it.
+#[derive(Debug)]
+pub(crate) struct Derived {
+    pub(crate) operations: Vec<ProposedOperation>,
+    pub(crate) around: Around,
+}
+
+impl Derived {
+    /// The plan, if it obeys the rules.
+    pub(crate) fn assemble(self, observation: &Observation) -> Result<Plan<Proposed>, PlanError> {
+        assemble(self.operations, self.around, observation)
+    }
+}
+
+/// Collects the remedies of the root causes.
+pub(crate) fn derive(
+    observation: &Observation,
+    diagnosis: &Diagnosis,
+) -> Result<Derived, PlanError> {
     let mut around = Around::default();
     let mut operations: Vec<ProposedOperation> = Vec::new();
     for finding in diagnosis.roots() {
@@ -47,7 +69,7 @@ pub fn propose(
         });
     }
     operations.extend(remedy::wake(observation, diagnosis, &operations));
-    assemble(operations, around, observation)
+    Ok(Derived { operations, around })
 }
 
 #[cfg(test)]

@@ -108,10 +108,7 @@ pub(crate) fn undo(inverse: &Inverse) -> String {
 /// SECURITY: control, bidirectional and invisible characters could make the text say something
 /// else than what is executed.
 pub(crate) fn shown(letter: char) -> char {
-    let hidden = matches!(letter,
-        '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-    if hidden || (letter.is_control() && letter != '\n') {
+    if ecs_agent_untrusted::is_active(letter) && letter != '\n' {
         '\u{fffd}'
     } else {
         letter

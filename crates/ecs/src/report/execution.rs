@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::markdown::{appendix, cites, gaps, safe};
-use crate::analyse::{Diagnosis, Role};
+use super::view::{self, MadeBy};
+use crate::analyse::{CheckedClaim, Diagnosis, Role};
 use crate::observation::{EvidenceId, Observation};
 use crate::plan::{Approved, Plan, StepOutcome, StepStatus, needs, undo};
 use crate::verify::{Verification, VerificationState};
@@ -25,6 +26,10 @@ pub struct FinalReport<'a> {
     pub verification: Option<&'a Verification>,
     /// The service as it was read last.
     pub last_observation: Option<&'a Observation>,
+    /// What a language model claimed beside the diagnosis.
+    pub claims: &'a [CheckedClaim],
+    /// Who made it.
+    pub made_by: &'a MadeBy,
 }
 
 /// A report and its first line.
@@ -237,6 +242,12 @@ pub fn final_report(facts: &FinalReport<'_>) -> WrittenReport {
             cites(&finding.evidence)
         ));
     }
+    out.push_str(&view::claims(
+        facts.claims,
+        facts.diagnosis,
+        facts.observation,
+        &mut cited,
+    ));
     out.push_str("\n## What was done\n\n");
     let approval = facts.plan.approval();
     out.push_str(&format!(
@@ -306,6 +317,7 @@ pub fn final_report(facts: &FinalReport<'_>) -> WrittenReport {
                 .replace("## Evidence", "## Evidence after the repair"),
         );
     }
+    out.push_str(&view::made_by(facts.made_by));
     WrittenReport { verdict, text: out }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::analyse::analyse;
+use crate::analyse::{Claim, Quote, analyse, check_claims};
 use crate::plan::{Approval, Produced, RequestRecord, StepOutcome, StepStatus, propose};
 use crate::testing::*;
 use crate::verify::{Baseline, judge};
@@ -19,7 +19,12 @@ fn broken() -> World {
 fn the_documents_of_a_repair() {
     let before = broken().observe();
     let diagnosis = analyse(&before, &catalogue());
-    let diagnostic = diagnostic_report(&before, &diagnosis, &[]);
+    let diagnostic = diagnostic_report(&DiagnosticReport {
+        observation: &before,
+        diagnosis: &diagnosis,
+        claims: &[],
+        made_by: &MadeBy::default(),
+    });
     let plan = propose(&before, &diagnosis)
         .unwrap()
         .bind("thread-1", at(900));
@@ -54,12 +59,61 @@ fn the_documents_of_a_repair() {
         rolled_back: &[],
         verification: Some(&verification),
         last_observation: Some(&after),
+        claims: &[],
+        made_by: &MadeBy::default(),
     });
     assert_eq!(report.verdict, "repaired: web is healthy");
     insta::assert_snapshot!("diagnostic_report", diagnostic);
     insta::assert_snapshot!("repair_plan", planned);
     insta::assert_snapshot!("execution_log", log);
     insta::assert_snapshot!("final_report", report.text);
+}
+
+#[test]
+fn what_a_model_claims_is_shown_beside_the_verdict_and_never_as_it() {
+    let observation = broken().observe();
+    let diagnosis = analyse(&observation, &catalogue());
+    let claim = |claim: &str, mode: &str, quote: &str| Claim {
+        claim: claim.to_owned(),
+        mode: Some(mode.to_owned()),
+        quotes: vec![Quote {
+            evidence: "E5".to_owned(),
+            quote: quote.to_owned(),
+        }],
+    };
+    let claims = vec![
+        claim(
+            "The health check asks ~~for~~ the wrong | path",
+            "elb-hc-path-mismatch",
+            "CannotPullContainerError",
+        ),
+        claim(
+            "The tasks run out of memory",
+            "oom-kill-137",
+            "OutOfMemoryError: killed",
+        ),
+    ];
+    let claims = check_claims(claims, &observation, &diagnosis, &catalogue());
+    let made_by = MadeBy {
+        model: "scripted".to_owned(),
+        prompts: vec![PromptVersion {
+            agent: "main".to_owned(),
+            version: 2,
+            hash: "0123456789ab".to_owned(),
+            replaced: true,
+        }],
+        takeovers: vec!["repair-planner: it proposed no plan".to_owned()],
+    };
+    let report = diagnostic_report(&DiagnosticReport {
+        observation: &observation,
+        diagnosis: &diagnosis,
+        claims: &claims,
+        made_by: &made_by,
+    });
+    assert!(report.starts_with(
+        "# Diagnosis of web\n\n**Root cause found.** Container `web` of shop-web:2 names a tag"
+    ));
+    insta::assert_snapshot!("diagnostic_report_with_claims", report);
 }
 
 #[test]

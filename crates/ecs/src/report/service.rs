@@ -6,7 +6,8 @@ use ecs_agent_credentials::ContextDescription;
 
 use super::credentials::limits;
 use super::markdown::{appendix, cites, code, gaps, safe};
-use crate::analyse::{Citation, Diagnosis, Finding, Role, Verdict};
+use super::view::{self, MadeBy};
+use crate::analyse::{CheckedClaim, Diagnosis, Finding, Role, Verdict};
 use crate::observation::{EvidenceId, Observation};
 use crate::observe::ServiceTarget;
 
@@ -23,13 +24,17 @@ pub struct ServiceContextFacts<'a> {
     pub reason: &'a str,
 }
 
-/// A suspicion of a language model; its quotes have been checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hypothesis {
-    /// The suspicion.
-    pub claim: String,
-    /// What it rests on.
-    pub evidence: Vec<Citation>,
+/// What `diagnostic_report.md` is written from.
+#[derive(Debug)]
+pub struct DiagnosticReport<'a> {
+    /// What was read.
+    pub observation: &'a Observation,
+    /// What the analyses prove.
+    pub diagnosis: &'a Diagnosis,
+    /// What a language model claims beside that.
+    pub claims: &'a [CheckedClaim],
+    /// Who made it.
+    pub made_by: &'a MadeBy,
 }
 
 /// Writes `service_context.md`.
@@ -69,11 +74,8 @@ pub fn service_context(facts: &ServiceContextFacts<'_>) -> String {
 
 /// Writes `diagnostic_report.md`.
 #[must_use]
-pub fn diagnostic_report(
-    observation: &Observation,
-    diagnosis: &Diagnosis,
-    hypotheses: &[Hypothesis],
-) -> String {
+pub fn diagnostic_report(facts: &DiagnosticReport<'_>) -> String {
+    let (observation, diagnosis) = (facts.observation, facts.diagnosis);
     let service = &observation.service;
     let mut cited: BTreeSet<EvidenceId> = BTreeSet::from([service.evidence]);
     let verdict = match diagnosis.verdict {
@@ -117,17 +119,12 @@ pub fn diagnostic_report(
             out.push_str(&one(finding));
         }
     }
-    if !hypotheses.is_empty() {
-        out.push_str("\n## Hypotheses\n\nSuspicions of the language model; their quotes were checked, their conclusions were not.\n\n");
-        for hypothesis in hypotheses {
-            cited.extend(hypothesis.evidence.iter().map(|citation| citation.evidence));
-            out.push_str(&format!(
-                "- {} {}\n",
-                safe(&hypothesis.claim),
-                cites(&hypothesis.evidence)
-            ));
-        }
-    }
+    out.push_str(&view::claims(
+        facts.claims,
+        diagnosis,
+        observation,
+        &mut cited,
+    ));
     if !diagnosis.gaps.is_empty() {
         out.push_str("\n## Not read\n\n");
         out.push_str(&gaps(&diagnosis.gaps));
@@ -145,6 +142,7 @@ pub fn diagnostic_report(
         }
     }
     out.push_str(&appendix(&observation.evidence, &cited));
+    out.push_str(&view::made_by(facts.made_by));
     out
 }
 

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use axum::response::Response;
 use ecs_agent_canaries::{Canary, Findings, Scanner};
 use ecs_agent_core::{
-    InvocationSettings, Mode, Permissions, RunbookModel, ServiceHints, Silent, TokioTimer,
-    VerificationPace,
+    InvocationSettings, Mode, Oversight, Permissions, Prompts, RunbookModel, ServiceHints, Silent,
+    TokioTimer, VerificationPace,
 };
 use ecs_agent_credentials::{
     CredentialReference, Endpoints, LeakGuard, SecretText, Sources, StaticCredentials,
@@ -140,6 +140,8 @@ fn factory(
             accounts: Vec::new(),
             mcp_servers: Vec::new(),
             mode: Mode::Diagnose,
+            prompts: Arc::new(Prompts::built_in().unwrap()),
+            oversight: Oversight::None,
         };
         Ok((
             settings,

@@ -13,7 +13,8 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
 use ecs_agent_core::{
-    InvocationSettings, Mode, Permissions, ServiceHints, Silent, TokioTimer, VerificationPace,
+    InvocationSettings, Mode, Oversight, Permissions, Prompts, ServiceHints, Silent, TokioTimer,
+    VerificationPace,
 };
 use ecs_agent_credentials::{CredentialReference, Endpoints, LeakGuard, Sources};
 use ecs_agent_models::{Message, ModelReply, ModelRequest, ScriptedModel, ToolCall};
@@ -149,6 +150,8 @@ fn factory(store: Store, leak_guard: Arc<LeakGuard>) -> InvocationFactory {
             accounts: Vec::new(),
             mcp_servers: Vec::new(),
             mode: Mode::Diagnose,
+            prompts: Arc::new(Prompts::built_in().unwrap()),
+            oversight: Oversight::None,
         };
         Ok((settings, Sources::builder().build()))
     })

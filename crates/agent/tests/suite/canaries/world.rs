@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 use chrono::{DateTime, Utc};
 use ecs_agent_canaries::{Canary, Scanner};
 use ecs_agent_core::{
-    InvocationSettings, Mode, Permissions, ProgressSink, RunbookModel, ServiceHints, TokioTimer,
-    VerificationPace,
+    InvocationSettings, Mode, Oversight, Permissions, ProgressSink, Prompts, RunbookModel,
+    ServiceHints, TokioTimer, VerificationPace,
 };
 use ecs_agent_credentials::{CredentialReference, Endpoints, LeakGuard};
 use ecs_agent_lab::{LabAccount, LabConfig, LabHandle, LabServer, Scenario};
@@ -261,5 +261,7 @@ pub(super) fn settings(
         accounts: Vec::new(),
         mcp_servers: Vec::new(),
         mode: Mode::Diagnose,
+        prompts: Arc::new(Prompts::built_in().unwrap()),
+        oversight: Oversight::None,
     }
 }
