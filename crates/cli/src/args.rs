@@ -102,10 +102,13 @@ pub(crate) struct RequestArguments {
     pub(crate) text: String,
 }
 
-/// `lab`.
+/// `lab` and its other face, `lab validate`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct LabArguments {
-    /// List the built-in scenarios and end.
+    #[command(subcommand)]
+    pub(crate) other: Option<LabCommand>,
+    /// List the built-in scenarios with their failure modes and end.
     #[arg(long, conflicts_with_all = ["scenario", "port", "speed", "clock"])]
     pub(crate) list: bool,
     /// Scenario to play: a built-in name or a YAML file.
@@ -123,6 +126,20 @@ pub(crate) struct LabArguments {
     /// Print JSON; the same as `--format json`.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What else there is to do with scenarios.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LabCommand {
+    /// Explain every mistake of scenario files by line and field; exit code 2 when there is one.
+    ///
+    /// Looks at the form of each file, at what its parts say about each other, and at the world it
+    /// makes: whether the symptoms show, and whether the truth is so.
+    Validate {
+        /// Scenario files (YAML); docs/scenarios.md describes them.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
 }
 
 /// `eval`.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use ecs_agent_core::{AgentError, InvocationError};
+use ecs_agent_ecs::CatalogueError;
 use ecs_agent_lab::{LabError, ScenarioError};
 use ecs_agent_mcp::McpError;
 use ecs_agent_server::ServeError;
@@ -74,6 +75,9 @@ pub(crate) enum CliError {
     /// The audit chain.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// The catalogue of failure modes that is built in.
+    #[error("failed to read the catalogue of failure modes")]
+    Catalogue(#[from] CatalogueError),
     /// The scenario.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
@@ -218,6 +222,7 @@ impl CliError {
             | Self::LabCredentials(_)
             | Self::LabIdentity(_)
             | Self::Store(_)
+            | Self::Catalogue(_)
             | Self::Audit(_)
             | Self::Lab(_)
             | Self::Serve(_)
@@ -263,6 +268,7 @@ impl CliError {
             | Self::LabCredentials(_)
             | Self::LabIdentity(_)
             | Self::Store(_)
+            | Self::Catalogue(_)
             | Self::EmptyFolder { .. }
             | Self::NoScenario { .. }
             | Self::EvalFile { .. }

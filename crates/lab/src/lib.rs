@@ -15,7 +15,7 @@ mod wire;
 mod world;
 
 pub use oracle::HealthReport;
-pub use scenario::{Scenario, ScenarioError, Target, Truth};
+pub use scenario::{Mistake, Review, Scenario, ScenarioError, Target, Truth};
 pub use server::{
     ClockMode, LabAccount, LabConfig, LabError, LabHandle, LabKeys, LabServer, LabSession,
     RequestOutcome, RequestRecord, WireFault, WireFaultKind,

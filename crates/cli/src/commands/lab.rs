@@ -3,8 +3,8 @@
 use ecs_agent_lab::{ClockMode, LabHandle, Scenario};
 use serde_json::{Value, json};
 
-use super::Workbench;
-use crate::args::{Format, LabArguments, LabClock};
+use super::{Workbench, lab_validate};
+use crate::args::{Format, LabArguments, LabClock, LabCommand};
 use crate::cancel::Interrupts;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -13,6 +13,9 @@ use crate::render::{Meaning, Palette};
 
 pub(super) async fn run(bench: &Workbench<'_>, arguments: LabArguments) -> Result<Exit, CliError> {
     let output = bench.output.or_json(arguments.json);
+    if let Some(LabCommand::Validate { files }) = arguments.other {
+        return lab_validate::run(&output, &files);
+    }
     if arguments.list {
         return list(&output);
     }
@@ -43,20 +46,29 @@ fn list(output: &crate::output::Output) -> Result<Exit, CliError> {
     if output.format() == Format::Json {
         let list: Vec<Value> = scenarios
             .iter()
-            .map(|s| json!({"name": s.name(), "title": s.title(), "request": s.request()}))
+            .map(|s| {
+                let modes = &s.truth().causes;
+                json!({"name": s.name(), "title": s.title(), "request": s.request(), "modes": modes})
+            })
             .collect();
         output.json(&json!({ "scenarios": list }));
         return Ok(Exit::Success);
     }
     let palette = Palette::of_stdout();
-    let widest = scenarios
-        .iter()
-        .map(|s| s.name().len())
-        .max()
-        .unwrap_or_default();
+    let widest = |of: fn(&Scenario) -> &str| {
+        let lengths = scenarios
+            .iter()
+            .map(|scenario| of(scenario).chars().count());
+        lengths.max().unwrap_or_default()
+    };
+    let (names, titles) = (widest(Scenario::name), widest(Scenario::title));
     for scenario in &scenarios {
-        let name = palette.paint(Meaning::Name, format!("{:<widest$}", scenario.name()));
-        output.text(&format!("{name}  {}\n", scenario.title()));
+        let name = palette.paint(Meaning::Name, format!("{:<names$}", scenario.name()));
+        let modes = match scenario.truth().causes.as_slice() {
+            [] => "healthy".to_owned(),
+            modes => modes.join(", "),
+        };
+        output.text(&format!("{name}  {:<titles$}  {modes}\n", scenario.title()));
     }
     Ok(Exit::Success)
 }

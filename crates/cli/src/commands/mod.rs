@@ -6,6 +6,7 @@ mod demo;
 mod eval;
 mod isolation;
 mod lab;
+mod lab_validate;
 mod mcp_servers;
 mod permissions;
 mod report;

@@ -1,5 +1,6 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::review::Flaw;
 use super::{Scenario, ScenarioError, Simulation, identities, network, templates};
 use crate::oracle::Baseline;
 use crate::world::{Account, Cluster, Ids, Region, World};
@@ -23,6 +24,31 @@ impl Scenario {
     /// # Errors
     /// [`ScenarioError::Inconsistent`] when an event cannot be applied to the world.
     pub(crate) fn simulate_at(&self, start: DateTime<Utc>) -> Result<Simulation, ScenarioError> {
+        let mut world = self
+            .lay_out(start)
+            .map_err(|flaw| self.wrong(&flaw.field, flaw.problem))?;
+        if let Some(flaw) = self.let_happen(&mut world, start).into_iter().next() {
+            return Err(self.wrong(&flaw.field, flaw.problem));
+        }
+        let baseline = Baseline::of(&world, self);
+        Ok(Simulation { world, baseline })
+    }
+
+    /// The simulation, and everything in the scenario that could not be made or applied.
+    pub(super) fn rehearse(&self) -> (Option<Simulation>, Vec<Flaw>) {
+        let start = usual_start();
+        match self.lay_out(start) {
+            Err(flaw) => (None, vec![flaw]),
+            Ok(mut world) => {
+                let flaws = self.let_happen(&mut world, start);
+                let baseline = Baseline::of(&world, self);
+                (Some(Simulation { world, baseline }), flaws)
+            }
+        }
+    }
+
+    /// The healthy world, before anything happened.
+    fn lay_out(&self, start: DateTime<Utc>) -> Result<World, Flaw> {
         let first = start - TimeDelta::minutes(i64::from(self.warm_up_minutes));
         let mut world = World::new(self.seed, first);
         for definition in &self.accounts {
@@ -57,9 +83,9 @@ impl Scenario {
             }
             world.accounts.insert(definition.id.clone(), account);
         }
-        for account in &self.accounts {
-            for region in &account.regions {
-                for cluster in &region.clusters {
+        for (a, account) in self.accounts.iter().enumerate() {
+            for (r, region) in account.regions.iter().enumerate() {
+                for (c, cluster) in region.clusters.iter().enumerate() {
                     for (index, service) in cluster.services.iter().enumerate() {
                         templates::add_service(
                             &mut world,
@@ -69,8 +95,10 @@ impl Scenario {
                             service,
                         )
                         .map_err(|error| {
-                            self.wrong(
-                                &format!("cluster `{}` services[{index}]", cluster.name),
+                            Flaw::new(
+                                format!(
+                                    "accounts[{a}].regions[{r}].clusters[{c}].services[{index}]"
+                                ),
                                 error,
                             )
                         })?;
@@ -78,23 +106,47 @@ impl Scenario {
                 }
             }
         }
+        Ok(world)
+    }
+
+    /// Lets the events happen; says which of them could not.
+    fn let_happen(&self, world: &mut World, start: DateTime<Utc>) -> Vec<Flaw> {
         let places = if self.everywhere {
             self.places()
         } else {
             vec![self.target_place()]
         };
+        let mut flaws = Vec::new();
         for (index, event) in self.events.iter().enumerate() {
             world.advance(start - TimeDelta::minutes(i64::from(event.minutes_ago)));
             for (account, region) in &places {
-                event
-                    .change
-                    .apply(&mut world, account, region)
-                    .map_err(|error| self.wrong(&format!("events[{index}].change"), error))?;
+                if let Err(problem) = event.change.apply(world, account, region) {
+                    flaws.push(Flaw::new(format!("events[{index}].change"), problem));
+                }
             }
         }
         world.advance(start);
-        let baseline = Baseline::of(&world, self);
-        Ok(Simulation { world, baseline })
+        flaws
+    }
+
+    /// ARNs of the services that are not meant and are not well, although nothing happened to them.
+    pub(super) fn unsteady_bystanders(&self, world: &World) -> Vec<String> {
+        let (account, region) = self.target_place();
+        let target = world
+            .region(&account, &region)
+            .and_then(|region| {
+                region.service(&self.truth.target.cluster, &self.truth.target.service)
+            })
+            .map(|service| service.arn.clone());
+        world
+            .accounts
+            .values()
+            .flat_map(|account| account.regions.values())
+            .flat_map(|region| region.services.values())
+            .filter(|service| Some(&service.arn) != target.as_ref())
+            .filter(|service| !service.steady || service.running_count != service.desired_count)
+            .map(|service| service.arn.clone())
+            .collect()
     }
 
     fn places(&self) -> Vec<(String, String)> {

@@ -303,55 +303,6 @@ impl Scenario {
         self.check()
     }
 
-    fn check(&self) -> Result<(), ScenarioError> {
-        if self.accounts.is_empty() {
-            return Err(self.wrong("accounts", "is empty; name at least one account"));
-        }
-        for (index, account) in self.accounts.iter().enumerate() {
-            let at = format!("accounts[{index}]");
-            if account.id.len() != 12 || !account.id.bytes().all(|b| b.is_ascii_digit()) {
-                return Err(self.wrong(&format!("{at}.id"), "must be twelve digits in quotes"));
-            }
-            if account.regions.is_empty() {
-                return Err(self.wrong(&format!("{at}.regions"), "is empty; name at least one"));
-            }
-            let clusters = account.regions.iter().flat_map(|region| &region.clusters);
-            for cluster in clusters {
-                let ec2 = cluster
-                    .services
-                    .iter()
-                    .any(|s| s.template == Template::Ec2Web);
-                if ec2 && cluster.instances == 0 {
-                    return Err(self.wrong(
-                        &format!("{at} cluster `{}`", cluster.name),
-                        "runs an `ec2-web` service and needs `instances` of 1 or more",
-                    ));
-                }
-            }
-        }
-        for (index, event) in self.events.iter().enumerate() {
-            if event.minutes_ago > self.warm_up_minutes {
-                return Err(self.wrong(
-                    &format!("events[{index}].minutes_ago"),
-                    format!(
-                        "must be at most `warm_up_minutes` ({})",
-                        self.warm_up_minutes
-                    ),
-                ));
-            }
-        }
-        if self.target_definition().is_none() {
-            return Err(self.wrong(
-                "truth.target",
-                format!(
-                    "there is no service `{}` in a cluster `{}` of that account and region",
-                    self.truth.target.service, self.truth.target.cluster
-                ),
-            ));
-        }
-        Ok(())
-    }
-
     /// The target's account and region with the defaults filled in.
     pub(crate) fn target_place(&self) -> (String, String) {
         let target = &self.truth.target;
@@ -370,7 +321,7 @@ impl Scenario {
         (id, region.unwrap_or_default())
     }
 
-    fn target_definition(&self) -> Option<&ServiceDefinition> {
+    pub(super) fn target_definition(&self) -> Option<&ServiceDefinition> {
         let (account, region) = self.target_place();
         self.accounts
             .iter()

@@ -7,15 +7,19 @@
 mod apply;
 mod build;
 mod change;
+mod check;
 mod definition;
 mod identities;
 mod library;
 mod network;
+mod review;
+mod symptoms;
 mod templates;
 
 pub(crate) use change::Change;
 pub use definition::{Scenario, Target, Truth};
 pub(crate) use library::Simulation;
+pub use review::{Mistake, Review};
 
 /// Why a scenario cannot be used. Each message says where and what to do.
 #[derive(Debug, thiserror::Error)]

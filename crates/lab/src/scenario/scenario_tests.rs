@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use serde::Deserialize;
 
-use super::definition::SymptomField;
 use super::*;
 use crate::world::{Region, Service, World};
 
@@ -38,82 +37,6 @@ fn target<'w>(scenario: &Scenario, world: &'w World) -> (&'w Region, &'w Service
     )
 }
 
-fn shown(scenario: &Scenario, world: &World, field: SymptomField) -> Vec<String> {
-    let (region, service) = target(scenario, world);
-    let tasks = service.tasks.iter();
-    match field {
-        SymptomField::StoppedReason => tasks.filter_map(|t| t.stopped_reason.clone()).collect(),
-        SymptomField::StopCode => tasks
-            .filter_map(|t| t.stop_code)
-            .map(|code| code.as_str().to_owned())
-            .collect(),
-        SymptomField::ContainerReason => tasks
-            .flat_map(|t| &t.containers)
-            .filter_map(|c| c.reason.clone())
-            .collect(),
-        SymptomField::ExitCode => tasks
-            .flat_map(|t| &t.containers)
-            .filter_map(|c| c.exit_code.map(|code| code.to_string()))
-            .collect(),
-        SymptomField::Event => service.events.iter().map(|e| e.message.clone()).collect(),
-        SymptomField::Rollout => service
-            .deployments
-            .iter()
-            .flat_map(|d| {
-                [
-                    d.rollout_state.as_str().to_owned(),
-                    d.rollout_state_reason.clone(),
-                ]
-            })
-            .collect(),
-        SymptomField::ServiceDeployment => service
-            .service_deployments
-            .iter()
-            .flat_map(|d| {
-                [
-                    d.status.as_str().to_owned(),
-                    d.status_reason.clone().unwrap_or_default(),
-                ]
-            })
-            .collect(),
-        SymptomField::Target => service
-            .load_balancers
-            .iter()
-            .filter_map(|binding| region.target_groups.get(&binding.target_group_arn))
-            .flat_map(|group| &group.targets)
-            .flat_map(|target| {
-                let reason = target.reason.map(|reason| reason.as_str().to_owned());
-                [
-                    reason.unwrap_or_default(),
-                    target.description.clone().unwrap_or_default(),
-                ]
-            })
-            .collect(),
-        SymptomField::Log => region
-            .log_groups
-            .values()
-            .filter(|group| group.name.ends_with(&format!("/{}", service.name)))
-            .flat_map(|group| group.streams.values())
-            .flat_map(|stream| stream.events.iter().map(|event| event.message.clone()))
-            .collect(),
-        SymptomField::Counts => {
-            vec![format!(
-                "desired {} running {}",
-                service.desired_count, service.running_count
-            )]
-        }
-        SymptomField::TaskDefinition => {
-            let definition = region.task_definition(&service.task_definition).unwrap();
-            vec![definition.status.as_str().to_owned()]
-        }
-        SymptomField::Scaling => region
-            .scaling_activities
-            .iter()
-            .filter_map(|activity| activity.not_scaled_reason.clone())
-            .collect(),
-    }
-}
-
 #[test]
 fn every_scenario_shows_its_symptoms_in_the_words_of_aws() {
     let mut missing = Vec::new();
@@ -121,7 +44,7 @@ fn every_scenario_shows_its_symptoms_in_the_words_of_aws() {
         let (scenario, simulation) = simulation(&name);
         assert_eq!(scenario.name, name, "a scenario is named as its file");
         for symptom in &scenario.symptoms {
-            let texts = shown(&scenario, &simulation.world, symptom.field);
+            let texts = symptom.field.shown(&scenario, &simulation.world);
             if !texts.iter().any(|text| text.contains(&symptom.contains)) {
                 missing.push(format!(
                     "{name}: {:?} lacks `{}`: {texts:#?}",
