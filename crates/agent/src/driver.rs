@@ -19,7 +19,7 @@ use ecs_agent_runtime::{
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -117,7 +117,15 @@ pub(crate) async fn drive(
                         };
                         let intent = intent_of(toolbox, &agent, &call, &input);
                         if attempt == Attempt::First {
-                            log.append_intent(&frame, &call.id, &intent).await?;
+                            match log.append_intent(&frame, &call.id, &intent).await {
+                                Err(error) if error.is_used_approval() => {
+                                    log.append_intent(&frame, &call.id, &Intent::Reads).await?;
+                                    let refused = refused(frame, call, &error);
+                                    reads.push(Box::pin(std::future::ready((key, refused))));
+                                    continue;
+                                }
+                                appended => appended?,
+                            }
                         }
                         let work = call_tool(session, toolbox, key, frame, agent, call, input);
                         match intent {
@@ -282,6 +290,17 @@ async fn call_tool(
         ToolReply::Ask(payload) => raise(frame, &call, payload),
     };
     (key, event)
+}
+
+/// A second run of a plan: nothing is done, and the agent is told.
+fn refused(frame: FramePath, call: ToolCall, error: &LogError) -> EventBody {
+    let why =
+        std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    EventBody::ToolReturned {
+        frame,
+        call_id: call.id,
+        outcome: ToolOutcome::error(json!({"error": format!("refused: {why}")}).to_string()),
+    }
 }
 
 fn raise(frame: FramePath, call: &ToolCall, payload: Value) -> EventBody {

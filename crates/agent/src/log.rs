@@ -35,6 +35,13 @@ pub enum LogError {
     Leak(#[from] LeakBlocked),
 }
 
+impl LogError {
+    /// Whether the approval of a plan was used before, so that the plan must not begin again.
+    pub(crate) const fn is_used_approval(&self) -> bool {
+        matches!(self, Self::Append(AppendError::ApprovalConsumed { .. }))
+    }
+}
+
 /// A thread with its log.
 pub(crate) struct ThreadLog {
     settings: InvocationSettings,

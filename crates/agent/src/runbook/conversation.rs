@@ -17,6 +17,15 @@ impl Answered<'_> {
         self.status == ToolStatus::Success
     }
 
+    /// Whether the call had no arguments. What a model made up fails where the call itself does not.
+    pub(crate) fn is_plain(&self) -> bool {
+        match &self.call.arguments {
+            Value::Null => true,
+            Value::Object(members) => members.is_empty(),
+            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => false,
+        }
+    }
+
     /// The answer as JSON, or null.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(self.text).unwrap_or(Value::Null)
@@ -77,6 +86,18 @@ impl<'a> Conversation<'a> {
         self.answered
             .iter()
             .rfind(|answer| answer.call.name == tool)
+    }
+
+    /// Where the last answer of a tool stands that was called as it should be: without arguments.
+    pub(crate) fn plain_place(&self, tool: &str) -> Option<usize> {
+        self.answered
+            .iter()
+            .rposition(|answer| answer.call.name == tool && answer.is_plain())
+    }
+
+    /// That answer.
+    pub(crate) fn plain(&self, tool: &str) -> Option<&Answered<'a>> {
+        self.answered.get(self.plain_place(tool)?)
     }
 
     /// Where the last answer of a tool stands.

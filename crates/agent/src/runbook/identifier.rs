@@ -32,24 +32,42 @@ pub(super) fn next(conversation: &Conversation<'_>) -> Move {
         "set_service_context_info" if last.succeeded() => {
             Move::Say(format!("identified: {}", text_of(&last.json(), "summary")))
         }
-        // Whoever came before asked needlessly, or took another one than was found.
-        "ask_person" | "set_service_context_info" => {
-            let found = conversation.last("find_ecs_service").map(Answered::json);
-            match found
-                .as_ref()
-                .map(|found| (text_of(found, "match"), after_search(found)))
-            {
-                Some(("one", fix)) if fix != again(last) => fix,
-                _ => Move::Say(format!("not identified: {}", last.error())),
-            }
-        }
-        _ => Move::Say(format!("not identified: {}", last.error())),
+        _ => after_failure(conversation, last),
     }
 }
 
-/// The same call once more.
-fn again(answer: &Answered<'_>) -> Move {
-    Move::call("set_service_context_info", answer.call.arguments.clone())
+/// Whoever came before may have left out a step, asked needlessly, or taken another service than was
+/// found: the first thing that is missing is done. What failed as it should be called fails again.
+fn after_failure(conversation: &Conversation<'_>, last: &Answered<'_>) -> Move {
+    let asked = conversation.asked;
+    let succeeded = |tool| {
+        let answer = conversation.last(tool);
+        answer.filter(|answer| answer.succeeded())
+    };
+    let registry = conversation.last("extract_and_set_credentials_from_stack_job");
+    let next = if let Some(found) = succeeded("find_ecs_service") {
+        after_search(&found.json())
+    } else if succeeded("set_aws_credentials_context").is_some() {
+        Move::call("find_ecs_service", json!({"query": asked}))
+    } else if let Some(registry) = registry {
+        after_registry(registry)
+    } else {
+        Move::call(
+            "extract_and_set_credentials_from_stack_job",
+            json!({"service": asked}),
+        )
+    };
+    let failed = conversation.answered.iter().any(|answer| {
+        let call = answer.call;
+        !answer.succeeded()
+            && matches!(&next, Move::Call(calls) if calls.iter().any(|(tool, arguments)| {
+                *tool == call.name && *arguments == call.arguments
+            }))
+    });
+    if failed {
+        return Move::Say(format!("not identified: {}", last.error()));
+    }
+    next
 }
 
 /// A registered service is known exactly; anything else is searched for.

@@ -12,8 +12,8 @@ pub(super) fn next(conversation: &Conversation<'_>) -> Move {
     if let Some(decided) = decided {
         return Move::Say(text_of(&decided.json(), "decision").to_owned());
     }
-    // Its own plan has no operations in the call: when that one cannot be made, there is none.
-    let own = proposals.rfind(|answer| answer.call.arguments.get("operations").is_none());
+    // Its own plan has no arguments in the call: when that one cannot be made, there is none.
+    let own = proposals.rfind(|answer| answer.is_plain());
     match own {
         Some(own) => Move::Say(format!("no plan: {}", own.error())),
         None => Move::call("propose_plan", json!({})),

@@ -18,7 +18,7 @@ pub(super) fn next(conversation: &Conversation<'_>) -> Move {
     for tool in WORK {
         // An answer counts if it came after the one that it rests on.
         let place = conversation
-            .place(tool)
+            .plain_place(tool)
             .filter(|place| Some(*place) > after);
         let Some(answer) = place.and_then(|place| conversation.answered.get(place)) else {
             return Move::call(tool, json!({}));

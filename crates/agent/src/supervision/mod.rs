@@ -127,26 +127,31 @@ fn unfinished(
             let left = standing.executed < *steps && !standing.stopped;
             (left && executor_is_on(conversation, standing)).then_some("it ended with steps left")
         }
+        "verification-specialist" if !succeeded("write_final_report") => {
+            Some("it ended without the final report")
+        }
         "verification-specialist" => {
-            (!succeeded("write_final_report")).then_some("it ended without the final report")
+            let place = |tool| conversation.plain_place(tool);
+            (place("verify_service").is_none()
+                || place("verify_service") > place("write_final_report"))
+            .then_some("it reported without watching the service")
         }
         _ => None,
     }
 }
 
-/// Why an identification is not over: nobody searched, or the search has an answer.
+/// Why an identification is not over: there is something left that leads to a service.
 fn identification(conversation: &Conversation<'_>) -> Option<&'static str> {
-    let Some(search) = conversation.last("find_ecs_service") else {
-        let opened = conversation
-            .answered
-            .iter()
-            .any(|answer| !answer.succeeded());
-        return (!opened).then_some("it ended without a search");
+    let next = next_move("service-identifier", conversation);
+    let searched = conversation
+        .last("find_ecs_service")
+        .is_some_and(|search| search.succeeded());
+    let why = if searched {
+        "it ended although the search has an answer"
+    } else {
+        "it ended without a search"
     };
-    let found = search.json();
-    let found = found.get("match").and_then(serde_json::Value::as_str);
-    (search.succeeded() && matches!(found, Some("one" | "several")))
-        .then_some("it ended although the search has an answer")
+    matches!(next, Move::Call(_)).then_some(why)
 }
 
 /// Which specialist has to work before the main agent may end, and why.

@@ -35,17 +35,22 @@ impl Tool for ExecuteOperation {
     }
 
     fn intent(&self, input: &ToolInput) -> Intent {
-        match input.parse::<Arguments>() {
-            Ok(arguments) if arguments.step == 1 && done(input).is_empty() => Intent::BeginsPlan {
+        let Ok(arguments) = input.parse::<Arguments>() else {
+            return Intent::Reads;
+        };
+        // What will be refused uses no approval up, and is no write.
+        let approval: Option<Approval> = stored(&input.values, values::APPROVAL).ok();
+        let Some(approval) = approval.filter(|one| one.plan_hash.as_str() == arguments.plan_hash)
+        else {
+            return Intent::Reads;
+        };
+        if arguments.step == 1 && done(input).is_empty() {
+            Intent::BeginsPlan {
                 plan_hash: arguments.plan_hash,
-                approval: input
-                    .values
-                    .get(values::APPROVAL)
-                    .cloned()
-                    .unwrap_or_default(),
-            },
-            Ok(_) => Intent::Writes,
-            Err(_) => Intent::Reads,
+                approval: json!(approval),
+            }
+        } else {
+            Intent::Writes
         }
     }
 

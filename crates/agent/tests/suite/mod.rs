@@ -1,5 +1,6 @@
 mod accounts;
 mod architecture;
+mod astray;
 mod audit;
 mod canaries;
 mod crashes;
