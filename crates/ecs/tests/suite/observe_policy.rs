@@ -26,7 +26,7 @@ accounts:
 truth:
   target: {cluster: prod, service: api}
   causes: []
-  repairable: true
+  repairable: false
 "#;
 
 /// Identifies and observes the scenario's service; returns the actions that were used.

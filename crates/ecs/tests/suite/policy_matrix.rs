@@ -45,7 +45,7 @@ events:
 truth:
   target: {cluster: prod, service: api}
   causes: []
-  repairable: true
+  repairable: false
 "#;
 
 /// Declares the kinds of write and the list of all of them.
