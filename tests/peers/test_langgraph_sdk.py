@@ -20,10 +20,11 @@ ASK = {"messages": [{"role": "user", "content": "my api service keeps restarting
 
 
 @contextmanager
-def server_for(lab, home):
+def server_for(lab, home, *more):
     """`serve` on a free port; its first line of output is JSON with the URL."""
     account = lab["accounts"][0]
-    command = [str(binary()), "serve", "--port", "0", "--format", "json", *at(lab["url"], account)]
+    command = [str(binary()), "serve", "--port", "0", "--format", "json", *more,
+               *at(lab["url"], account)]
     process = subprocess.Popen(command, cwd=home, env=environment(home, **keys_of(account)), text=True,
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     try:

@@ -34,7 +34,7 @@ impl Books {
         owner: RunOwner,
         trail: Arc<AuditTrail>,
     ) -> Result<Self, AgentError> {
-        let tenant = TenantScope::local();
+        let tenant = settings.tenant.clone();
         let lasts = Duration::from_secs(settings.budgets.max_seconds).saturating_add(GRACE);
         let now = settings.timer.now();
         let lease = settings
@@ -94,7 +94,7 @@ impl Books {
         invocation: InvocationId,
         owner: &RunOwner,
     ) -> Result<(), AgentError> {
-        let tenant = TenantScope::local();
+        let tenant = settings.tenant.clone();
         let now = settings.timer.now();
         let lease = settings
             .store

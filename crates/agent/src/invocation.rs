@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ecs_agent_credentials::{
-    Cell, CellError, ClearGuard, CredentialContext, InvocationId, Sink, Sources,
+    Cell, CellError, ClearGuard, CredentialContext, InvocationId, SessionIdentity, Sink, Sources,
 };
 use ecs_agent_runtime::{Budget, InterruptId, RunId, RunOutcome, ThreadId};
 use ecs_agent_store::{AuditChain, RunOwner};
@@ -198,6 +198,9 @@ async fn run_on_cell(
         settings.leak_guard.clone(),
     );
     let guard = ClearGuard::new(context.clone());
+    if let Some(person) = &settings.person {
+        sources.act_as(session_of(person, &settings, thread, invocation));
+    }
     let person = sources.person().map(str::to_owned);
     let sources = sources.watched_by(&context);
     let trail = AuditTrail::new(settings.clone(), thread, context.clone(), person);
@@ -239,6 +242,22 @@ async fn run_on_cell(
         context_cleared: context.is_cleared(),
         audit,
     })
+}
+
+/// What AWS's audit trail will say: the invocation, the person, the tenant and the thread.
+fn session_of(
+    person: &str,
+    settings: &InvocationSettings,
+    thread: ThreadId,
+    invocation: InvocationId,
+) -> SessionIdentity {
+    let named = SessionIdentity::of(invocation).on_behalf_of(person);
+    let tagged = named
+        .clone()
+        .with_tag("tenant", settings.tenant.tenant().as_str())
+        .and_then(|session| session.with_tag("thread", &thread.as_uuid().to_string()));
+    // INVARIANT: a tenant's and a thread's id are words that STS takes.
+    tagged.unwrap_or(named)
 }
 
 /// Runs the agent while the trail is written beside it. A trail that cannot be written ends the

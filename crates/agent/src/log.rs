@@ -62,7 +62,7 @@ impl ThreadLog {
         id: ThreadId,
         agents: AgentSpec,
     ) -> Result<Self, LogError> {
-        let tenant = TenantScope::local();
+        let tenant = settings.tenant.clone();
         let mut thread = Thread::new(agents);
         let mut seq = Seq::START;
         for stored in settings.store.events(&tenant, id, Seq::START).await? {

@@ -1,5 +1,6 @@
 //! What one invocation is given: everything but secrets.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +10,11 @@ use ecs_agent_credentials::{
 use ecs_agent_ecs::SearchHints;
 use ecs_agent_mcp::DeclaredServer;
 use ecs_agent_models::Model;
-use ecs_agent_runtime::Budgets;
-use ecs_agent_store::Store;
+use ecs_agent_runtime::{ApprovalRule, Budgets};
+use ecs_agent_store::{Store, TenantScope};
 use serde::{Deserialize, Serialize};
 
+use crate::guidance::TeamGuidance;
 use crate::progress::ProgressSink;
 use crate::prompts::Prompts;
 use crate::timer::Timer;
@@ -31,6 +33,9 @@ pub enum Mode {
 pub struct Permissions {
     /// Whether an approved plan may be carried out at all.
     pub allow_write: bool,
+    /// Whether this run's person may have an approved plan carried out. Without it a plan is
+    /// still asked about, for somebody who may.
+    pub person_may_execute: bool,
     /// Whether log text may be read and shown.
     pub allow_sensitive_data: bool,
 }
@@ -135,8 +140,19 @@ pub type LogHook = Arc<dyn Fn(LogMoment) + Send + Sync>;
 pub struct InvocationSettings {
     /// The model that drives the agents.
     pub model: Arc<dyn Model>,
+    /// Models that take over, in this order, from one that gives up.
+    pub fallbacks: Vec<Arc<dyn Model>>,
+    /// Tools whose every call waits for a person's decision.
+    pub approvals: BTreeMap<String, ApprovalRule>,
+    /// What the team that runs the program has added for its agents.
+    pub guidance: TeamGuidance,
     /// Threads, events, reports, audit.
     pub store: Store,
+    /// Whose thread it is: every row that the invocation reads or writes is this tenant's.
+    pub tenant: TenantScope,
+    /// For whom it acts, when somebody was authenticated: what AWS's audit trail will name, together
+    /// with tenant and thread. The roles' trust policies have to allow it.
+    pub person: Option<String>,
     /// Where AWS is.
     pub endpoints: Endpoints,
     /// Region, when the person or the configuration names one.

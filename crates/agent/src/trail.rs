@@ -41,8 +41,8 @@ impl AuditTrail {
         person: Option<String>,
     ) -> Arc<Self> {
         Arc::new(Self {
+            tenant: settings.tenant.clone(),
             settings,
-            tenant: TenantScope::local(),
             thread,
             invocation: context.invocation(),
             person,

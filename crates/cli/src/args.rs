@@ -1,13 +1,17 @@
 //! The command line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ecs_agent_credentials::{EndpointUrl, Region, RoleArn};
 use ecs_agent_mcp::{Digest, ServerName};
+use ecs_agent_models::BaseUrl;
+use ecs_agent_server::Action;
+use ecs_agent_store::{ApiKeyId, TenantId};
 
-use crate::config::{CredentialKeyword, Layer, McpTable, ModelChoice};
+use crate::config::{CredentialKeyword, Layer, McpTable, ModelChoice, ModelsTable};
 use crate::exit::Exit;
 use crate::span::Span;
 
@@ -39,8 +43,11 @@ pub(crate) enum Command {
     Lab(LabArguments),
     /// Measure the agent on scenarios: causes, gaps, grounding, repairs, calls and time.
     Eval(EvalArguments),
-    /// Serve threads and runs to LangGraph clients on this machine; there is no authentication yet.
+    /// Serve threads and runs to LangGraph clients over HTTP.
     Serve(ServeArguments),
+    /// Make, list, rotate and revoke the API keys that `serve --auth keys` asks for.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Offer read-only tools to coding assistants: Model Context Protocol on standard input and output.
     Mcp,
     /// List the threads of the data directory, newest first.
@@ -175,9 +182,90 @@ pub(crate) enum LabClock {
 /// `serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
-    /// Port to listen on at 127.0.0.1; 0 takes a free one.
+    /// Port to listen on; 0 takes a free one.
     #[arg(long, value_name = "PORT", default_value_t = 2024)]
     pub(crate) port: u16,
+    /// Address to listen on; one that other machines reach needs `--auth keys`.
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    pub(crate) address: IpAddr,
+    /// What is asked of whoever calls.
+    #[arg(long, value_enum, value_name = "HOW", default_value = "none")]
+    pub(crate) auth: Auth,
+    /// Tenant whose AWS credentials the configured ones are: keys of other tenants start no run here.
+    #[arg(
+        long,
+        value_name = "TENANT",
+        default_value = "local",
+        requires = "auth"
+    )]
+    pub(crate) tenant: TenantId,
+    /// Name that clients call this server by; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allow_host: Vec<String>,
+    /// Origin of web pages that may call, such as `https://ui.example.com`; may be given several times.
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) allow_origin: Vec<String>,
+}
+
+/// What `serve` asks of whoever calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Auth {
+    /// Nothing: single-user development mode on a loopback address.
+    None,
+    /// An API key that `keys create` made.
+    Keys,
+}
+
+/// `keys`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key and show it: this once, and never again.
+    Create {
+        /// What the key is for.
+        #[arg(long, value_name = "NAME")]
+        name: String,
+        /// Who acts with it: named in approvals, in the audit chain and in AWS's audit trail.
+        #[arg(long, value_name = "PERSON")]
+        person: String,
+        /// What it may be used for.
+        #[arg(long, value_name = "ACTIONS", value_delimiter = ',', required = true)]
+        allow: Vec<Action>,
+        /// How many days it lives, at most 366.
+        #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u16).range(1..=366))]
+        days: u16,
+        #[command(flatten)]
+        tenant: TenantArgument,
+    },
+    /// List the tenant's keys, newest first; their secrets are nowhere.
+    List {
+        #[command(flatten)]
+        tenant: TenantArgument,
+    },
+    /// End a key at once.
+    Revoke {
+        /// The key's id, as `keys list` shows it.
+        id: ApiKeyId,
+        #[command(flatten)]
+        tenant: TenantArgument,
+    },
+    /// Replace a key by a new one; the old one goes on for a while, so that its users can change over.
+    Rotate {
+        /// The key's id, as `keys list` shows it.
+        id: ApiKeyId,
+        /// How long the old key goes on.
+        #[arg(long, value_name = "TIME", default_value = "24h")]
+        overlap: Span,
+        #[command(flatten)]
+        tenant: TenantArgument,
+    },
+}
+
+/// Names a tenant.
+#[derive(Debug, Args)]
+pub(crate) struct TenantArgument {
+    /// Whose key it is; `local` is the tenant of this program's own threads.
+    #[arg(long, value_name = "TENANT", default_value = "local")]
+    pub(crate) tenant: TenantId,
 }
 
 /// `resume`.
@@ -318,6 +406,12 @@ pub(crate) struct OutputFlags {
     /// Say more: every tool call; given twice, the program's own log too.
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// Keep what the model answers in a new file, to be played again.
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "replay")]
+    pub(crate) record: Option<PathBuf>,
+    /// Play a file that `--record` made instead of asking a model.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) replay: Option<PathBuf>,
     /// Move the clock of the lab at the endpoint instead of waiting; for `lab --clock manual`.
     #[arg(long, global = true, hide = true)]
     pub(crate) lab_clock: bool,
@@ -374,9 +468,12 @@ pub(crate) struct SettingFlags {
     /// Environment, to choose among registered services.
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) environment: Option<String>,
-    /// Model that drives the agents.
-    #[arg(long, global = true, value_enum, value_name = "MODEL")]
+    /// Model that drives the agents: `runbook`, or PROVIDER:MODEL such as `anthropic:claude-sonnet-5`.
+    #[arg(long, global = true, value_name = "MODEL")]
     pub(crate) model: Option<ModelChoice>,
+    /// Where that model's provider is, instead of its usual place.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) model_base_url: Option<BaseUrl>,
     /// Whether an approved plan may be carried out at all.
     #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) allow_write: Option<bool>,
@@ -395,7 +492,9 @@ impl SettingFlags {
     /// These flags as a layer of the configuration.
     pub(crate) fn layer(&self) -> Layer {
         Layer {
-            model: self.model,
+            model: self.model.clone(),
+            model_base_url: self.model_base_url.clone(),
+            models: ModelsTable::default(),
             allow_write: self.allow_write,
             allow_sensitive_data: self.allow_sensitive_data,
             region: self.region.clone(),

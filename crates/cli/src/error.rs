@@ -7,13 +7,14 @@ use ecs_agent_core::{AgentError, InvocationError};
 use ecs_agent_ecs::CatalogueError;
 use ecs_agent_lab::{LabError, ScenarioError};
 use ecs_agent_mcp::McpError;
-use ecs_agent_server::ServeError;
+use ecs_agent_server::{ApiKeysError, ServeError};
 use ecs_agent_store::{AuditError, LeaseError, OpenError, StoreError};
 
 use crate::commands::InterleavingError;
 use crate::config::ConfigurationError;
 use crate::environment::EnvironmentCredentialsError;
 use crate::exit::Exit;
+use crate::model_setup::ModelSetupError;
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -57,9 +58,15 @@ pub(crate) enum CliError {
     /// The server.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The API keys.
+    #[error(transparent)]
+    ApiKeys(#[from] ApiKeysError),
     /// The session with an assistant.
     #[error("the session with the assistant failed")]
     Mcp(#[from] McpError),
+    /// The model.
+    #[error(transparent)]
+    Model(#[from] ModelSetupError),
     /// The directory of threads.
     #[error("failed to use the data directory `{}`", .path.display())]
     DataDirectory {
@@ -203,7 +210,8 @@ impl CliError {
             | Self::NoSuchOption { .. } => Exit::Usage,
             Self::Configuration(ConfigurationError::NoCredentials)
             | Self::EnvironmentCredentials(_) => Exit::Credentials,
-            Self::Configuration(_) => Exit::Usage,
+            Self::Model(error) if error.is_about_a_key() => Exit::Credentials,
+            Self::Configuration(_) | Self::Model(_) => Exit::Usage,
             Self::Lab(LabError::Listen { .. } | LabError::Speed(_) | LabError::Scenario(_)) => {
                 Exit::Usage
             }
@@ -212,9 +220,12 @@ impl CliError {
                 ..
             }))) => Exit::Usage,
             Self::McpServer(_) => Exit::Unreachable,
-            Self::NoSuchThread { .. } | Self::NoReport { .. } | Self::NoPlan { .. } => {
-                Exit::NotFound
-            }
+            Self::NoSuchThread { .. }
+            | Self::NoReport { .. }
+            | Self::NoPlan { .. }
+            | Self::ApiKeys(ApiKeysError::NotFound { .. }) => Exit::NotFound,
+            Self::ApiKeys(ApiKeysError::Store(_) | ApiKeysError::NoRandomness(_)) => Exit::Internal,
+            Self::ApiKeys(_) => Exit::Usage,
             Self::Audit(problem) if problem.is_tampering() => Exit::Tampered,
             Self::Runtime(_)
             | Self::Leak(_)
@@ -263,6 +274,7 @@ impl CliError {
             | Self::Leak(_)
             | Self::Unprotected(_)
             | Self::Configuration(_)
+            | Self::Model(_)
             | Self::NoRegion
             | Self::EnvironmentCredentials(_)
             | Self::LabCredentials(_)
@@ -277,6 +289,7 @@ impl CliError {
             | Self::NoLabClock
             | Self::Lab(_)
             | Self::Serve(_)
+            | Self::ApiKeys(_)
             | Self::Mcp(_)
             | Self::NoMcpServer { .. }
             | Self::McpServer(_)

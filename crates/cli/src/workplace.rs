@@ -5,20 +5,18 @@ use std::time::Duration;
 
 use ecs_agent_core::{
     InvocationSettings, LogHook, LogMoment, Mode, Oversight, Permissions, ProgressSink, REGISTRY,
-    RunbookModel, ServiceHints, Timer, TokioTimer, VerificationPace,
+    ServiceHints, Timer, TokioTimer, VerificationPace,
 };
 use ecs_agent_credentials::{CredentialReference, Endpoints, Region, Sources};
-use ecs_agent_models::Model;
 use ecs_agent_runtime::Budgets;
-use ecs_agent_store::Store;
+use ecs_agent_store::{Store, TenantScope};
 
 use crate::args::OutputFlags;
-use crate::config::{
-    Configuration, CredentialChoice, ENVIRONMENT_LABEL, ModelChoice, Setting, read_consent,
-};
+use crate::config::{Configuration, CredentialChoice, ENVIRONMENT_LABEL, Setting, read_consent};
 use crate::environment::{self, Environment};
 use crate::error::CliError;
 use crate::lab_clock::OtherLabTimer;
+use crate::model_setup;
 use crate::output::Output;
 use crate::person::{Person, Prepared};
 use crate::progress::{Detail, LiveProgress};
@@ -69,6 +67,9 @@ impl Place {
 }
 
 /// The settings of one thread's invocations.
+///
+/// # Errors
+/// [`CliError::Model`] for a model that cannot be made.
 pub(crate) fn settings(
     configuration: &Configuration,
     place: Place,
@@ -76,7 +77,7 @@ pub(crate) fn settings(
     mode: Mode,
     flags: &OutputFlags,
     output: &Output,
-) -> InvocationSettings {
+) -> Result<InvocationSettings, CliError> {
     let registry = configuration
         .services
         .iter()
@@ -94,9 +95,14 @@ pub(crate) fn settings(
             entry.declared(name, data_dir.and_then(|dir| read_consent(dir, name)))
         })
         .collect();
-    InvocationSettings {
-        model: model(configuration.model.value),
+    Ok(InvocationSettings {
+        model: model_setup::model(configuration, flags, output.leak_guard())?,
+        fallbacks: Vec::new(),
+        approvals: std::collections::BTreeMap::new(),
+        guidance: ecs_agent_core::TeamGuidance::default(),
         store,
+        tenant: TenantScope::local(),
+        person: None,
         endpoints: place.endpoints,
         region: Some(place.region),
         reference: place.reference,
@@ -108,6 +114,7 @@ pub(crate) fn settings(
         },
         permissions: Permissions {
             allow_write: configuration.allow_write.value,
+            person_may_execute: true,
             allow_sensitive_data: configuration.allow_sensitive_data.value,
         },
         budgets: Budgets {
@@ -126,7 +133,7 @@ pub(crate) fn settings(
         mode,
         prompts: Arc::clone(&configuration.prompts),
         oversight: Oversight::Runbook,
-    }
+    })
 }
 
 /// Who answers this command's questions.
@@ -182,12 +189,6 @@ pub(crate) fn progress(flags: &OutputFlags, output: &Output) -> Arc<dyn Progress
         (false, _) => Detail::Everything,
     };
     Arc::new(LiveProgress::new(detail, output))
-}
-
-fn model(choice: ModelChoice) -> Arc<dyn Model> {
-    match choice {
-        ModelChoice::Runbook => Arc::new(RunbookModel),
-    }
 }
 
 fn value(setting: &Option<Setting<String>>) -> Option<String> {

@@ -6,34 +6,54 @@ use std::time::Duration;
 
 use ecs_agent_core::InvocationSettings;
 use ecs_agent_credentials::{LeakGuard, Sources};
-use ecs_agent_store::Store;
+use ecs_agent_store::{Store, TenantId};
 
-/// Makes what one invocation is given. Called once a run; what it resolves credentials from is its
-/// own affair, and never part of a request.
+use crate::authentication::{Authentication, Caller};
+
+/// Makes what one invocation is given, for the caller who asked for it. Called once a run; what it
+/// resolves credentials from is its own affair, and never part of a request. Whatever tenant and
+/// person it puts into the settings, the caller's are put in their place.
 pub type InvocationFactory =
-    Arc<dyn Fn() -> Result<(InvocationSettings, Sources), FactoryError> + Send + Sync>;
+    Arc<dyn Fn(&Caller) -> Result<(InvocationSettings, Sources), FactoryError> + Send + Sync>;
 
 /// Why a factory could not make an invocation's settings.
 #[derive(Debug, thiserror::Error)]
-#[error("the run could not be prepared")]
-pub struct FactoryError(#[source] Box<dyn std::error::Error + Send + Sync>);
+#[non_exhaustive]
+pub enum FactoryError {
+    /// The program has no credentials that are this tenant's; it lends nobody another's.
+    #[error(
+        "no AWS credentials are configured here for tenant `{tenant}`; ask whoever runs this server"
+    )]
+    NoCredentials {
+        /// The caller's tenant.
+        tenant: TenantId,
+    },
+    /// Something else.
+    #[error("the run could not be prepared")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
 
 impl FactoryError {
     /// Wraps the reason.
     pub fn new(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self(reason.into())
+        Self::Failed(reason.into())
     }
 }
 
 /// A server's configuration.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
-    /// Where to listen: a loopback address; port 0 takes a free one.
+    /// Where to listen; port 0 takes a free one. Without authentication, a loopback address.
     pub listen: SocketAddr,
     /// The threads to serve: the same store as the invocations'.
     pub store: Store,
     /// Origins of web pages that may call, beside those of this machine: `https://ui.example.com`.
     pub allowed_origins: Vec<String>,
+    /// What is asked of whoever calls.
+    pub authentication: Authentication,
+    /// Names that this server is called by, beside those of this machine and plain IP addresses:
+    /// `agent.example.com`. Looked at only with authentication; without it there are no others.
+    pub allowed_hosts: Vec<String>,
     /// How much at once.
     pub limits: Limits,
     /// Looks at every response: the same guard as the invocations'.
@@ -41,13 +61,15 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
-    /// A server of these threads, with the default limits and no foreign origin.
+    /// A server of these threads in development mode, with the default limits and no foreign origin.
     #[must_use]
     pub fn new(listen: SocketAddr, store: Store, leak_guard: Arc<LeakGuard>) -> Self {
         Self {
             listen,
             store,
             allowed_origins: Vec::new(),
+            authentication: Authentication::default(),
+            allowed_hosts: Vec::new(),
             limits: Limits::default(),
             leak_guard,
         }
@@ -63,6 +85,8 @@ pub struct Limits {
     pub requests: usize,
     /// Runs at work: each has a thread of the operating system.
     pub runs: usize,
+    /// Of these, how many one tenant may have: nobody takes them all.
+    pub runs_per_tenant: usize,
     /// Longest time until an answer begins.
     pub answer_within: Duration,
     /// How long runs may take to end cleanly at shutdown.
@@ -75,6 +99,7 @@ impl Default for Limits {
             body_bytes: 1024 * 1024,
             requests: 256,
             runs: 64,
+            runs_per_tenant: 16,
             answer_within: Duration::from_secs(30),
             shutdown_within: Duration::from_secs(30),
         }

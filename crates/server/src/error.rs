@@ -7,6 +7,8 @@ use ecs_agent_runtime::ApplyError;
 use ecs_agent_store::StoreError;
 use serde_json::json;
 
+use crate::authentication::Action;
+
 /// Why a request was not done. The class decides the status, in this file alone.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
@@ -19,6 +21,17 @@ pub(crate) enum ApiError {
     /// It does not fit what is there now.
     #[error("{0}")]
     Conflict(String),
+    /// It is not known who asks.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// It is known who asks, and they may not.
+    #[error(
+        "this credential does not allow `{0}`; use one that does, or ask whoever manages the keys"
+    )]
+    NotAllowed(Action),
+    /// The caller's tenant has no credentials here.
+    #[error("{0}")]
+    NoCredentials(String),
     /// Where it comes from is not trusted.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -45,13 +58,19 @@ pub(crate) enum ApiError {
 /// Seconds after which a refused client may come again.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("2");
 
+/// How to authenticate.
+const BEARER: HeaderValue = HeaderValue::from_static("Bearer realm=\"ecs-deep-agent\"");
+
 impl ApiError {
     const fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) | Self::Store(StoreError::ThreadNotFound(_)) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict(_) | Self::Store(StoreError::ThreadExists(_)) => StatusCode::CONFLICT,
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Self::NotAllowed(_) | Self::NoCredentials(_) | Self::Forbidden(_) => {
+                StatusCode::FORBIDDEN
+            }
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Store(_) | Self::Log(_) | Self::Run(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -78,6 +97,11 @@ impl IntoResponse for ApiError {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, BEARER);
         }
         response
     }

@@ -52,10 +52,23 @@ fn trusted(app: &App, request: &Request, origin: Option<&HeaderValue>) -> Result
                 .authority()
                 .map(|authority| authority.as_str())
         });
-    if !host.is_some_and(|host| is_loopback_name(host_of(host))) {
-        return Err(ApiError::Forbidden(
-            "the Host header must be localhost or a loopback address: this server is for this machine only",
-        ));
+    let host = host.map(host_of).unwrap_or_default();
+    if !is_loopback_name(host) {
+        if !app.authentication().is_required() {
+            return Err(ApiError::Forbidden(
+                "the Host header must be localhost or a loopback address: this server is for this machine only",
+            ));
+        }
+        let named = app
+            .allowed_hosts()
+            .iter()
+            .any(|allowed| allowed.eq_ignore_ascii_case(host));
+        // An address cannot be made to resolve to another one.
+        if !named && !is_address(host) {
+            return Err(ApiError::Forbidden(
+                "the Host header names no host of this server; the operator lists them in `allowed_hosts`",
+            ));
+        }
     }
     let Some(origin) = origin else { return Ok(()) };
     let known = origin.to_str().is_ok_and(|origin| {
@@ -94,6 +107,11 @@ fn is_loopback_name(name: &str) -> bool {
         || bare
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback())
+}
+
+fn is_address(name: &str) -> bool {
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    bare.parse::<std::net::IpAddr>().is_ok()
 }
 
 fn is_preflight(request: &Request) -> bool {

@@ -70,6 +70,21 @@ pub(crate) fn decline(open: &[&OpenInterrupt]) -> Option<Answer> {
     })
 }
 
+/// Whether an answer approves a plan: what leads to changes.
+pub(crate) fn approves(answer: &Answer, open: &[&OpenInterrupt]) -> bool {
+    let asks_approval = open.iter().any(|open| {
+        let kind = open.payload.get("kind").and_then(Value::as_str);
+        // A kind that is not known here may be about anything.
+        open.id == answer.interrupt && kind != Some("question")
+    });
+    let declines = answer
+        .value
+        .pointer("/decisions/0/type")
+        .and_then(Value::as_str)
+        == Some("reject");
+    asks_approval && !declines
+}
+
 /// A map from one interrupt's id to its answer.
 fn by_id(resume: &Value) -> Option<(Uuid, &Value)> {
     let fields = resume.as_object()?;

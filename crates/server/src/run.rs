@@ -13,7 +13,7 @@ use ecs_agent_core::{
 };
 use ecs_agent_credentials::Sources;
 use ecs_agent_runtime::{EventBody, RunId, ThreadId};
-use ecs_agent_store::LeaseError;
+use ecs_agent_store::{LeaseError, TenantScope};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -83,22 +83,39 @@ impl Watched {
     }
 }
 
+/// A thread of a tenant. The id alone names nothing: two tenants may have the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ThreadKey {
+    tenant: TenantScope,
+    thread: ThreadId,
+}
+
+impl ThreadKey {
+    pub(crate) const fn new(tenant: TenantScope, thread: ThreadId) -> Self {
+        Self { tenant, thread }
+    }
+}
+
+type Active = Arc<Mutex<BTreeMap<ThreadKey, Option<Watched>>>>;
+
 /// Every run at work.
 pub(crate) struct Runs {
-    active: Arc<Mutex<BTreeMap<ThreadId, Option<Watched>>>>,
+    active: Active,
     /// Runs that had nothing to do, newest last: their clients ask about them once.
-    idle: Mutex<VecDeque<(ThreadId, RunId)>>,
+    idle: Mutex<VecDeque<(ThreadKey, RunId)>>,
     slots: Arc<Semaphore>,
+    per_tenant: usize,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
 
 impl Runs {
-    pub(crate) fn new(slots: usize) -> Self {
+    pub(crate) fn new(slots: usize, per_tenant: usize) -> Self {
         Self {
             active: Arc::default(),
             idle: Mutex::default(),
             slots: Arc::new(Semaphore::new(slots)),
+            per_tenant,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }
@@ -108,8 +125,9 @@ impl Runs {
     /// looking and running.
     ///
     /// # Errors
-    /// [`ApiError::Conflict`] when a run is on; [`ApiError::Busy`] when there are too many.
-    pub(crate) fn claim(&self, thread: ThreadId) -> Result<Claim, ApiError> {
+    /// [`ApiError::Conflict`] when a run is on; [`ApiError::Busy`] when there are too many, of all
+    /// tenants or of this one.
+    pub(crate) fn claim(&self, thread: ThreadKey) -> Result<Claim, ApiError> {
         if self.stop.is_cancelled() {
             return Err(ApiError::Busy("the server is shutting down"));
         }
@@ -123,7 +141,14 @@ impl Runs {
                     .to_owned(),
             ));
         }
-        active.insert(thread, None);
+        let of_tenant = active
+            .keys()
+            .filter(|key| key.tenant == thread.tenant)
+            .count();
+        if of_tenant >= self.per_tenant {
+            return Err(ApiError::Busy("too many runs of this tenant are at work"));
+        }
+        active.insert(thread.clone(), None);
         Ok(Claim {
             active: Arc::clone(&self.active),
             thread,
@@ -154,7 +179,7 @@ impl Runs {
         });
         let cancel = watched.cancel.clone();
         self.tasks.spawn(async move {
-            let thread = claim.thread;
+            let thread = claim.thread.thread;
             let finish = Finish::of(invoke(settings, sources, thread, input, cancel).await);
             // The thread is free before anybody learns of the end: whoever asks then must not be
             // told that the run is still on.
@@ -165,7 +190,7 @@ impl Runs {
     }
 
     /// A run that had nothing to do.
-    pub(crate) fn remember_idle(&self, thread: ThreadId) -> RunId {
+    pub(crate) fn remember_idle(&self, thread: ThreadKey) -> RunId {
         let run = RunId::new(Uuid::now_v7());
         let mut idle = locked(&self.idle);
         if idle.len() >= REMEMBERED {
@@ -176,13 +201,15 @@ impl Runs {
     }
 
     /// Whether this was a run that had nothing to do.
-    pub(crate) fn was_idle(&self, thread: ThreadId, run: RunId) -> bool {
-        locked(&self.idle).contains(&(thread, run))
+    pub(crate) fn was_idle(&self, thread: &ThreadKey, run: RunId) -> bool {
+        locked(&self.idle)
+            .iter()
+            .any(|(key, idle)| key == thread && *idle == run)
     }
 
     /// The run at work on a thread, if it is this one.
-    pub(crate) fn watched(&self, thread: ThreadId, run: RunId) -> Option<Watched> {
-        let watched = locked(&self.active).get(&thread).cloned().flatten()?;
+    pub(crate) fn watched(&self, thread: &ThreadKey, run: RunId) -> Option<Watched> {
+        let watched = locked(&self.active).get(thread).cloned().flatten()?;
         let same = watched
             .progress
             .borrow()
@@ -192,8 +219,8 @@ impl Runs {
     }
 
     /// Whether a run is at work on a thread.
-    pub(crate) fn is_active(&self, thread: ThreadId) -> bool {
-        locked(&self.active).contains_key(&thread)
+    pub(crate) fn is_active(&self, thread: &ThreadKey) -> bool {
+        locked(&self.active).contains_key(thread)
     }
 
     /// Cancels every run and waits until they are over, for a while.
@@ -214,8 +241,8 @@ impl Runs {
 
 /// A thread that is taken for one run; free again when this is dropped.
 pub(crate) struct Claim {
-    active: Arc<Mutex<BTreeMap<ThreadId, Option<Watched>>>>,
-    thread: ThreadId,
+    active: Active,
+    thread: ThreadKey,
     _slot: OwnedSemaphorePermit,
 }
 

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::api;
+use crate::authentication;
 use crate::config::{InvocationFactory, Limits, ServerConfig};
 use crate::exits;
 use crate::gate;
@@ -28,10 +29,10 @@ const LINGER: Duration = Duration::from_secs(3);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// The address can be reached from elsewhere.
+    /// The address can be reached from elsewhere, and nobody is asked who they are.
     #[error(
-        "refused to listen on `{address}`: there is no authentication yet, so only loopback addresses are \
-         served; use 127.0.0.1 or [::1]"
+        "refused to listen on `{address}` without authentication: ask for API keys (`--auth keys`), or use \
+         127.0.0.1 or [::1]"
     )]
     NotLoopback {
         /// The address.
@@ -77,7 +78,7 @@ pub async fn bind(
     factory: InvocationFactory,
 ) -> Result<BoundServer, ServeError> {
     let address = config.listen;
-    if !address.ip().is_loopback() {
+    if !address.ip().is_loopback() && !config.authentication.is_required() {
         return Err(ServeError::NotLoopback { address });
     }
     let failed = |source| ServeError::Listen { address, source };
@@ -100,11 +101,25 @@ impl BoundServer {
     /// What whoever starts it must be told.
     #[must_use]
     pub fn notice(&self) -> String {
-        format!(
-            "single-user development mode on http://{}: NO AUTHENTICATION; every program of this machine can \
-             read the threads, start runs and approve plans",
-            self.address
-        )
+        if self.is_open() {
+            format!(
+                "single-user development mode on http://{}: NO AUTHENTICATION; every program of this \
+                 machine can read the threads, start runs and approve plans",
+                self.address
+            )
+        } else {
+            format!(
+                "http://{}: asks for an {}; put TLS in front of what is reached over a network",
+                self.address,
+                self.app.authentication().describe()
+            )
+        }
+    }
+
+    /// Whether nobody is asked who they are.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.app.authentication().is_required()
     }
 
     /// Answers until `shutdown` is cancelled; then ends the runs and the open streams.
@@ -116,7 +131,9 @@ impl BoundServer {
     /// Dropping the future closes every connection; runs at work end when their runtime does, and
     /// their threads can be continued.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServeError> {
-        tracing::warn!(address = %self.address, "{}", self.notice());
+        if self.is_open() {
+            tracing::warn!(address = %self.address, "{}", self.notice());
+        }
         let within = self.app.limits().shutdown_within;
         let routes = routes(self.app.clone());
         let ending = {
@@ -174,6 +191,9 @@ fn routes(app: App) -> Router {
     let guard = Arc::clone(app.leak_guard());
     api::routes()
         .fallback(|| async { (StatusCode::NOT_FOUND, Json(json!({"detail": "Not Found"}))) })
+        // What is added above is behind authentication; what is open is named below.
+        .layer(from_fn_with_state(app.clone(), authentication::require))
+        .merge(api::open_routes())
         .with_state(app.clone())
         .layer(DefaultBodyLimit::max(body_bytes))
         .layer(from_fn(method_not_allowed))

@@ -1,14 +1,13 @@
-//! What every request shares.
+//! What every request shares. Handlers reach it through [`crate::access::Access`].
 
 use std::sync::Arc;
 
 use ecs_agent_credentials::LeakGuard;
-use ecs_agent_runtime::{AgentSpec, ThreadId};
-use ecs_agent_store::{Store, TenantScope, ThreadRecord};
+use ecs_agent_runtime::AgentSpec;
+use ecs_agent_store::Store;
 
+use crate::authentication::Authentication;
 use crate::config::{InvocationFactory, Limits, ServerConfig};
-use crate::error::{ApiError, THREAD_NOT_FOUND};
-use crate::fold::Fold;
 use crate::run::Runs;
 
 /// The one graph, under the name that the replaced system had.
@@ -30,7 +29,9 @@ struct Inner {
     agents: Arc<AgentSpec>,
     runs: Runs,
     limits: Limits,
+    authentication: Authentication,
     allowed_origins: Vec<String>,
+    allowed_hosts: Vec<String>,
     leak_guard: Arc<LeakGuard>,
 }
 
@@ -41,9 +42,11 @@ impl App {
                 store: config.store.clone(),
                 factory,
                 agents: Arc::new(ecs_agent_core::agent_definition()),
-                runs: Runs::new(config.limits.runs),
+                runs: Runs::new(config.limits.runs, config.limits.runs_per_tenant),
                 limits: config.limits,
+                authentication: config.authentication.clone(),
                 allowed_origins: config.allowed_origins.clone(),
+                allowed_hosts: config.allowed_hosts.clone(),
                 leak_guard: Arc::clone(&config.leak_guard),
             }),
         }
@@ -77,21 +80,11 @@ impl App {
         &self.inner.allowed_origins
     }
 
-    /// Whose threads these are. There is no authentication yet, so there is one tenant.
-    pub(crate) fn tenant(&self) -> TenantScope {
-        TenantScope::local()
+    pub(crate) fn authentication(&self) -> &Authentication {
+        &self.inner.authentication
     }
 
-    /// A thread's row, or 404.
-    pub(crate) async fn record(&self, thread: ThreadId) -> Result<ThreadRecord, ApiError> {
-        self.store()
-            .thread(&self.tenant(), thread)
-            .await?
-            .ok_or(THREAD_NOT_FOUND)
-    }
-
-    /// A thread's log, folded, or 404.
-    pub(crate) async fn fold(&self, thread: ThreadId) -> Result<Fold, ApiError> {
-        Fold::read(self.store(), &self.tenant(), thread, self.agents()).await
+    pub(crate) fn allowed_hosts(&self) -> &[String] {
+        &self.inner.allowed_hosts
     }
 }

@@ -15,13 +15,14 @@ use futures_util::Stream;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::access::Access;
 use crate::error::{ApiError, chain};
 use crate::fold::{Fold, RunStatus, ended};
 use crate::projection::{
     failure, interrupts, messages_of, updates, values, values_with_interrupts,
 };
 use crate::run::{Finish, Watched};
-use crate::state::{ASSISTANT_ID, App, GRAPH_ID};
+use crate::state::{ASSISTANT_ID, GRAPH_ID};
 
 /// How often a silent stream shows that it lives.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -232,8 +233,8 @@ impl Sent {
 
 /// What is followed, and from where.
 pub(crate) struct Following {
-    /// The server.
-    pub(crate) app: App,
+    /// Who follows it.
+    pub(crate) access: Access,
     /// The run's events, from an empty thread on.
     pub(crate) projector: Projector,
     /// The run at work; `None` when it is over.
@@ -358,7 +359,7 @@ impl Follower {
     /// Reads what is new in the log.
     async fn read(&mut self) -> Result<(), ApiError> {
         let Following {
-            app,
+            access,
             projector,
             after,
             ..
@@ -367,7 +368,7 @@ impl Follower {
         if projector.ended().is_some() {
             return Ok(());
         }
-        for stored in app.store().events(&app.tenant(), thread, seq).await? {
+        for stored in access.events(thread, seq).await? {
             let events = projector.step(&stored)?;
             self.pending.extend(
                 events

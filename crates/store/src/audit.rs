@@ -7,9 +7,8 @@ use ecs_agent_runtime::ThreadId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection as _, Row as _};
 
+use crate::database::{Row as StoredRow, query};
 use crate::error::{StoreError, While as _};
 use crate::store::Store;
 use crate::tenant::TenantScope;
@@ -160,20 +159,15 @@ impl Store {
         entries: impl IntoIterator<Item = &'a AuditEntry>,
     ) -> Result<Vec<AuditRecord>, StoreError> {
         const DOING: &str = "writing audit records";
-        let mut writer = self.writer().await;
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.while_(DOING)?;
-        let head = sqlx::query("SELECT seq, hash FROM audit_heads WHERE tenant = ?1")
+        let mut writer = self.writer(scope).await?;
+        let about = format!("audit/{}", scope.as_str());
+        let mut transaction = writer.begin_write(&about).await.while_(DOING)?;
+        let head = query("SELECT seq, hash FROM audit_heads WHERE tenant = $1")
             .bind(scope.as_str())
-            .fetch_optional(&mut *transaction)
+            .fetch_optional(&mut transaction)
             .await
             .while_(DOING)?;
-        let (mut last, mut previous) = match head {
-            Some(row) => {
-                let last: i64 = row.try_get("seq").while_(DOING)?;
-                (last, row.try_get("hash").while_(DOING)?)
-            }
-            None => (0, ROOT.to_owned()),
-        };
+        let (mut last, mut previous) = read_head(head).while_(DOING)?;
         let mut written = Vec::new();
         for entry in entries {
             let seq = last.saturating_add(1);
@@ -188,19 +182,19 @@ impl Store {
                 previous: &previous,
             };
             let hash = fields.hash();
-            sqlx::query(
+            query(
                 "INSERT INTO audit (tenant, seq, thread, at, kind, content, previous, hash) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             )
             .bind(fields.tenant)
             .bind(seq)
-            .bind(&fields.thread)
+            .bind(fields.thread.as_deref())
             .bind(&fields.at)
             .bind(fields.kind)
             .bind(fields.content)
             .bind(fields.previous)
             .bind(&hash)
-            .execute(&mut *transaction)
+            .execute(&mut transaction)
             .await
             .while_(DOING)?;
             written.push(AuditRecord {
@@ -217,14 +211,14 @@ impl Store {
         if written.is_empty() {
             return Ok(written);
         }
-        sqlx::query(
-            "INSERT INTO audit_heads (tenant, seq, hash) VALUES (?1, ?2, ?3) \
+        query(
+            "INSERT INTO audit_heads (tenant, seq, hash) VALUES ($1, $2, $3) \
              ON CONFLICT (tenant) DO UPDATE SET seq = excluded.seq, hash = excluded.hash",
         )
         .bind(scope.as_str())
         .bind(last)
         .bind(&previous)
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await
         .while_(DOING)?;
         transaction.commit().await.while_(DOING)?;
@@ -236,13 +230,13 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn audit_head(&self, scope: &TenantScope) -> Result<AuditChain, StoreError> {
-        let head: Option<(i64, String)> =
-            sqlx::query_as("SELECT seq, hash FROM audit_heads WHERE tenant = ?1")
-                .bind(scope.as_str())
-                .fetch_optional(&mut *self.reader().await?)
-                .await
-                .while_("reading the head of the audit chain")?;
-        let (records, head) = head.unwrap_or((0, ROOT.to_owned()));
+        const DOING: &str = "reading the head of the audit chain";
+        let head = query("SELECT seq, hash FROM audit_heads WHERE tenant = $1")
+            .bind(scope.as_str())
+            .fetch_optional(&mut self.reader(scope).await?)
+            .await
+            .while_(DOING)?;
+        let (records, head) = read_head(head).while_(DOING)?;
         Ok(AuditChain {
             records: records.unsigned_abs(),
             head,
@@ -258,16 +252,15 @@ impl Store {
         scope: &TenantScope,
         most: u32,
     ) -> Result<Vec<AuditRecord>, StoreError> {
-        let mut records =
-            sqlx::query("SELECT * FROM audit WHERE tenant = ?1 ORDER BY seq DESC LIMIT ?2")
-                .bind(scope.as_str())
-                .bind(most)
-                .fetch_all(&mut *self.reader().await?)
-                .await
-                .while_("reading audit records")?
-                .iter()
-                .map(|row| Row::read(row)?.record())
-                .collect::<Result<Vec<_>, _>>()?;
+        let mut records = query("SELECT * FROM audit WHERE tenant = $1 ORDER BY seq DESC LIMIT $2")
+            .bind(scope.as_str())
+            .bind(most)
+            .fetch_all(&mut self.reader(scope).await?)
+            .await
+            .while_("reading audit records")?
+            .iter()
+            .map(|row| Row::read(row)?.record())
+            .collect::<Result<Vec<_>, _>>()?;
         records.reverse();
         Ok(records)
     }
@@ -281,10 +274,10 @@ impl Store {
         scope: &TenantScope,
         thread: ThreadId,
     ) -> Result<Vec<AuditRecord>, StoreError> {
-        sqlx::query("SELECT * FROM audit WHERE tenant = ?1 AND thread = ?2 ORDER BY seq")
+        query("SELECT * FROM audit WHERE tenant = $1 AND thread = $2 ORDER BY seq")
             .bind(scope.as_str())
             .bind(thread.to_string())
-            .fetch_all(&mut *self.reader().await?)
+            .fetch_all(&mut self.reader(scope).await?)
             .await
             .while_("reading audit records")?
             .iter()
@@ -313,24 +306,23 @@ impl Store {
         noted: Option<&str>,
     ) -> Result<AuditChain, AuditError> {
         const DOING: &str = "checking the audit chain";
-        let mut reader = self.reader().await?;
+        let mut reader = self.reader(scope).await?;
         // Within one transaction, so that chain and head are of one moment.
-        let mut transaction = reader.begin().await.while_(DOING)?;
-        let rows = sqlx::query("SELECT * FROM audit WHERE tenant = ?1 ORDER BY seq")
+        let mut transaction = reader.begin_read().await.while_(DOING)?;
+        let rows = query("SELECT * FROM audit WHERE tenant = $1 ORDER BY seq")
             .bind(scope.as_str())
-            .fetch_all(&mut *transaction)
+            .fetch_all(&mut transaction)
             .await
             .while_(DOING)?;
-        let head: Option<(i64, String)> =
-            sqlx::query_as("SELECT seq, hash FROM audit_heads WHERE tenant = ?1")
-                .bind(scope.as_str())
-                .fetch_optional(&mut *transaction)
-                .await
-                .while_(DOING)?;
-        transaction.rollback().await.while_(DOING)?;
+        let head = query("SELECT seq, hash FROM audit_heads WHERE tenant = $1")
+            .bind(scope.as_str())
+            .fetch_optional(&mut transaction)
+            .await
+            .while_(DOING)?;
+        transaction.commit().await.while_(DOING)?;
         drop(reader);
 
-        let (expected, head) = head.unwrap_or((0, ROOT.to_owned()));
+        let (expected, head) = read_head(head).while_(DOING)?;
         let mut last = (0_i64, ROOT.to_owned());
         let mut numbers = BTreeMap::from([(ROOT.to_owned(), 0)]);
         for row in &rows {
@@ -358,6 +350,13 @@ impl Store {
     }
 }
 
+/// The chain's last record: its number and hash; of an empty chain, its root.
+fn read_head(row: Option<StoredRow>) -> Result<(i64, String), sqlx::Error> {
+    row.map_or(Ok((0, ROOT.to_owned())), |row| {
+        Ok((row.integer("seq")?, row.text("hash")?))
+    })
+}
+
 /// A record as it is stored; the hash covers these very texts.
 struct Row {
     seq: i64,
@@ -370,16 +369,16 @@ struct Row {
 }
 
 impl Row {
-    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+    fn read(row: &StoredRow) -> Result<Self, StoreError> {
         const DOING: &str = "reading an audit record";
         Ok(Self {
-            seq: row.try_get("seq").while_(DOING)?,
-            thread: row.try_get("thread").while_(DOING)?,
-            at: row.try_get("at").while_(DOING)?,
-            kind: row.try_get("kind").while_(DOING)?,
-            content: row.try_get("content").while_(DOING)?,
-            previous: row.try_get("previous").while_(DOING)?,
-            hash: row.try_get("hash").while_(DOING)?,
+            seq: row.integer("seq").while_(DOING)?,
+            thread: row.optional_text("thread").while_(DOING)?,
+            at: row.text("at").while_(DOING)?,
+            kind: row.text("kind").while_(DOING)?,
+            content: row.text("content").while_(DOING)?,
+            previous: row.text("previous").while_(DOING)?,
+            hash: row.text("hash").while_(DOING)?,
         })
     }
 

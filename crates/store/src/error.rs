@@ -41,21 +41,38 @@ pub enum OpenError {
     },
     /// Its tables could not be brought up to date.
     #[error(
-        "failed to bring the database `{path}` up to date; it may have been written by a newer version"
+        "failed to bring the database `{database}` up to date; it may have been written by a newer version"
     )]
     Migration {
-        /// The file, or `:memory:`.
-        path: PathBuf,
+        /// The file, `:memory:`, or the server and the database.
+        database: String,
         /// Why.
         source: sqlx::migrate::MigrateError,
     },
+    /// It is no URL of a PostgreSQL database. What it is is not shown: it may hold a password.
+    #[error(
+        "the database's URL is none: write `postgres://user@host:5432/database`, with \
+         `?sslmode=verify-full` over a network"
+    )]
+    Url,
+    /// The server could not be reached, or refused.
+    #[error("failed to connect to `{database}`; check that the server runs and lets this role in")]
+    Server {
+        /// The server and the database, without the password.
+        database: String,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// The thread that holds the connections did not start.
+    #[error("failed to start the thread of the database connections")]
+    Thread(#[source] std::io::Error),
 }
 
 /// Why a read or write failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// SQLite failed: disk full, file gone, locked too long.
+    /// The database failed: disk full, file gone, locked too long, server unreachable.
     #[error("the database failed while {doing}")]
     Database {
         /// What was being tried.
@@ -140,7 +157,7 @@ pub enum LeaseError {
     Store(#[from] StoreError),
 }
 
-/// Names what was being tried when SQLite failed.
+/// Names what was being tried when the database failed.
 pub(crate) trait While<T> {
     fn while_(self, doing: &'static str) -> Result<T, StoreError>;
 }

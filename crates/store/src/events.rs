@@ -6,12 +6,12 @@ use chrono::{DateTime, Utc};
 use ecs_agent_runtime::{Event, ThreadId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sqlx::{Connection as _, Row as _, SqliteConnection};
 
+use crate::database::{Transaction, query};
 use crate::error::{AppendError, StoreError, While as _};
 use crate::store::Store;
 use crate::tenant::TenantScope;
-use crate::threads::{RecordStatus, read_time, stored_time};
+use crate::threads::{RecordStatus, about_thread, read_time, stored_time};
 
 /// An event's number in its thread's log; the first has 1, an empty log stands at 0.
 #[derive(
@@ -89,9 +89,9 @@ impl Store {
         expected: Seq,
         event: &Event,
     ) -> Result<Seq, AppendError> {
-        let mut writer = self.writer().await;
+        let mut writer = self.writer(scope).await?;
         let mut transaction = writer
-            .begin_with("BEGIN IMMEDIATE")
+            .begin_write(&about_thread(scope, thread))
             .await
             .while_("appending an event")?;
         let seq = append_within(&mut transaction, scope, thread, expected, event).await?;
@@ -113,15 +113,15 @@ impl Store {
         event: &Event,
     ) -> Result<Seq, AppendError> {
         let text = serde_json::to_string(&approval.approval).map_err(StoreError::Unwritable)?;
-        let mut writer = self.writer().await;
+        let mut writer = self.writer(scope).await?;
         let mut transaction = writer
-            .begin_with("BEGIN IMMEDIATE")
+            .begin_write(&about_thread(scope, thread))
             .await
             .while_("using an approval")?;
         let seq = append_within(&mut transaction, scope, thread, expected, event).await?;
-        let used = sqlx::query(
+        let used = query(
             "INSERT INTO approvals (tenant, plan_hash, thread, seq, approval, consumed_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+             VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(scope.as_str())
         .bind(&approval.plan_hash)
@@ -129,7 +129,7 @@ impl Store {
         .bind(seq.0)
         .bind(text)
         .bind(stored_time(event.at))
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await;
         match used {
             Ok(_) => {}
@@ -159,19 +159,19 @@ impl Store {
         scope: &TenantScope,
         plan_hash: &str,
     ) -> Result<Option<ConsumedApproval>, StoreError> {
-        let row = sqlx::query(
+        let row = query(
             "SELECT thread, seq, approval, consumed_at FROM approvals \
-             WHERE tenant = ?1 AND plan_hash = ?2",
+             WHERE tenant = $1 AND plan_hash = $2",
         )
         .bind(scope.as_str())
         .bind(plan_hash)
-        .fetch_optional(&mut *self.reader().await?)
+        .fetch_optional(&mut self.reader(scope).await?)
         .await
         .while_("reading an approval")?;
         let Some(row) = row else { return Ok(None) };
-        let thread: String = row.try_get("thread").while_("reading an approval")?;
-        let approval: String = row.try_get("approval").while_("reading an approval")?;
-        let consumed_at: String = row.try_get("consumed_at").while_("reading an approval")?;
+        let thread = row.text("thread").while_("reading an approval")?;
+        let approval = row.text("approval").while_("reading an approval")?;
+        let consumed_at = row.text("consumed_at").while_("reading an approval")?;
         let unreadable = |source| StoreError::Unreadable {
             row: format!("approvals/{plan_hash}"),
             source,
@@ -179,7 +179,7 @@ impl Store {
         Ok(Some(ConsumedApproval {
             plan_hash: plan_hash.to_owned(),
             thread: thread.parse().map_err(|_| unreadable(None))?,
-            seq: Seq(row.try_get("seq").while_("reading an approval")?),
+            seq: Seq(row.integer("seq").while_("reading an approval")?),
             approval: serde_json::from_str(&approval).map_err(|source| unreadable(Some(source)))?,
             consumed_at: read_time(&consumed_at).ok_or_else(|| unreadable(None))?,
         }))
@@ -196,17 +196,17 @@ impl Store {
         thread: ThreadId,
         after: Seq,
     ) -> Result<Vec<StoredEvent>, StoreError> {
-        let mut reader = self.reader().await?;
+        let mut reader = self.reader(scope).await?;
         // One statement, so that the thread and its events are of one moment.
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT events.seq, events.event FROM threads LEFT JOIN events \
-             ON events.tenant = threads.tenant AND events.thread = threads.id AND events.seq > ?3 \
-             WHERE threads.tenant = ?1 AND threads.id = ?2 ORDER BY events.seq",
+             ON events.tenant = threads.tenant AND events.thread = threads.id AND events.seq > $3 \
+             WHERE threads.tenant = $1 AND threads.id = $2 ORDER BY events.seq",
         )
         .bind(scope.as_str())
         .bind(thread.to_string())
         .bind(after.0)
-        .fetch_all(&mut *reader)
+        .fetch_all(&mut reader)
         .await
         .while_("reading events")?;
         drop(reader);
@@ -215,9 +215,9 @@ impl Store {
         }
         let mut events = Vec::with_capacity(rows.len());
         for row in rows {
-            let seq: Option<i64> = row.try_get("seq").while_("reading events")?;
+            let seq = row.optional_integer("seq").while_("reading events")?;
             let Some(seq) = seq else { continue };
-            let text: String = row.try_get("event").while_("reading events")?;
+            let text = row.text("event").while_("reading events")?;
             let event = serde_json::from_str(&text).map_err(|source| StoreError::Unreadable {
                 row: format!("events/{thread}/{seq}"),
                 source: Some(source),
@@ -232,23 +232,24 @@ impl Store {
 }
 
 async fn append_within(
-    transaction: &mut SqliteConnection,
+    transaction: &mut Transaction<'_>,
     scope: &TenantScope,
     thread: ThreadId,
     expected: Seq,
     event: &Event,
 ) -> Result<Seq, AppendError> {
     let text = serde_json::to_string(event).map_err(StoreError::Unwritable)?;
-    let actual: Option<i64> = sqlx::query_scalar(
-        "SELECT (SELECT COALESCE(MAX(seq), 0) FROM events WHERE tenant = ?1 AND thread = ?2) \
-         FROM threads WHERE tenant = ?1 AND id = ?2",
+    let row = query(
+        "SELECT (SELECT COALESCE(MAX(seq), 0) FROM events WHERE tenant = $1 AND thread = $2) AS seq \
+         FROM threads WHERE tenant = $1 AND id = $2",
     )
     .bind(scope.as_str())
     .bind(thread.to_string())
-    .fetch_optional(&mut *transaction)
+    .fetch_optional(transaction)
     .await
     .while_("appending an event")?;
-    let actual = Seq(actual.ok_or(StoreError::ThreadNotFound(thread))?);
+    let row = row.ok_or(StoreError::ThreadNotFound(thread))?;
+    let actual = Seq(row.integer("seq").while_("appending an event")?);
     if actual != expected {
         return Err(AppendError::Conflict {
             thread,
@@ -257,26 +258,24 @@ async fn append_within(
         });
     }
     let seq = expected.next();
-    sqlx::query(
-        "INSERT INTO events (tenant, thread, seq, kind, event) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )
-    .bind(scope.as_str())
-    .bind(thread.to_string())
-    .bind(seq.0)
-    .bind(event.body.kind())
-    .bind(text)
-    .execute(&mut *transaction)
-    .await
-    .while_("appending an event")?;
-    sqlx::query(
-        "UPDATE threads SET updated_at = ?3, status = COALESCE(?4, status) \
-         WHERE tenant = ?1 AND id = ?2",
+    query("INSERT INTO events (tenant, thread, seq, kind, event) VALUES ($1, $2, $3, $4, $5)")
+        .bind(scope.as_str())
+        .bind(thread.to_string())
+        .bind(seq.0)
+        .bind(event.body.kind())
+        .bind(text)
+        .execute(transaction)
+        .await
+        .while_("appending an event")?;
+    query(
+        "UPDATE threads SET updated_at = $3, status = COALESCE($4, status) \
+         WHERE tenant = $1 AND id = $2",
     )
     .bind(scope.as_str())
     .bind(thread.to_string())
     .bind(stored_time(event.at))
     .bind(RecordStatus::after(&event.body).map(RecordStatus::as_str))
-    .execute(&mut *transaction)
+    .execute(transaction)
     .await
     .while_("appending an event")?;
     Ok(seq)

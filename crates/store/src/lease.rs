@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ecs_agent_runtime::{RunId, ThreadId};
-use sqlx::{Connection as _, Row as _};
 
+use crate::database::query;
 use crate::error::{LeaseError, StoreError, While as _};
 use crate::process::{Liveness, ProcessIdentity};
 use crate::store::Store;
 use crate::tenant::TenantScope;
+use crate::threads::about_thread;
 
 /// Who wants to run a thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,17 +132,17 @@ impl Store {
         lasts: Duration,
     ) -> Result<RunLease, LeaseError> {
         let expires_at = expiry(now, lasts);
-        let renewed = sqlx::query(
-            "UPDATE thread_runs SET expires_ms = ?4 WHERE tenant = ?1 AND thread = ?2 AND owner = ?3",
+        let renewed = query(
+            "UPDATE thread_runs SET expires_ms = $4 WHERE tenant = $1 AND thread = $2 AND owner = $3",
         )
         .bind(scope.as_str())
         .bind(lease.thread.to_string())
         .bind(lease.owner.run.to_string())
         .bind(expires_at.timestamp_millis())
-        .execute(&mut *self.writer().await)
+        .execute(&mut self.writer(scope).await?)
         .await
         .while_("renewing a lease")?;
-        if renewed.rows_affected() == 0 {
+        if renewed == 0 {
             return Err(LeaseError::Lost {
                 thread: lease.thread,
             });
@@ -161,11 +162,11 @@ impl Store {
         scope: &TenantScope,
         lease: RunLease,
     ) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM thread_runs WHERE tenant = ?1 AND thread = ?2 AND owner = ?3")
+        query("DELETE FROM thread_runs WHERE tenant = $1 AND thread = $2 AND owner = $3")
             .bind(scope.as_str())
             .bind(lease.thread.to_string())
             .bind(lease.owner.run.to_string())
-            .execute(&mut *self.writer().await)
+            .execute(&mut self.writer(scope).await?)
             .await
             .while_("releasing a lease")?;
         Ok(())
@@ -181,20 +182,23 @@ impl Store {
         claim: Claim,
     ) -> Result<RunLease, LeaseError> {
         const DOING: &str = "taking a lease";
-        let mut writer = self.writer().await;
-        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.while_(DOING)?;
-        let held = sqlx::query(
-            "SELECT owner, process, expires_ms FROM thread_runs WHERE tenant = ?1 AND thread = ?2",
+        let mut writer = self.writer(scope).await?;
+        let mut transaction = writer
+            .begin_write(&about_thread(scope, thread))
+            .await
+            .while_(DOING)?;
+        let held = query(
+            "SELECT owner, process, expires_ms FROM thread_runs WHERE tenant = $1 AND thread = $2",
         )
         .bind(scope.as_str())
         .bind(thread.to_string())
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut transaction)
         .await
         .while_(DOING)?;
         if let Some(row) = held {
-            let holder: String = row.try_get("owner").while_(DOING)?;
-            let process: Option<String> = row.try_get("process").while_(DOING)?;
-            let expires_ms: i64 = row.try_get("expires_ms").while_(DOING)?;
+            let holder = row.text("owner").while_(DOING)?;
+            let process = row.optional_text("process").while_(DOING)?;
+            let expires_ms = row.integer("expires_ms").while_(DOING)?;
             let expires_at = DateTime::from_timestamp_millis(expires_ms).unwrap_or_default();
             let dead = process
                 .and_then(|process| process.parse::<ProcessIdentity>().ok())
@@ -209,9 +213,9 @@ impl Store {
             }
         }
         let expires_at = expiry(now, lasts);
-        let taken = sqlx::query(
+        let taken = query(
             "INSERT INTO thread_runs (tenant, thread, owner, process, expires_ms) \
-             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (tenant, thread) DO UPDATE \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant, thread) DO UPDATE \
              SET owner = excluded.owner, process = excluded.process, expires_ms = excluded.expires_ms",
         )
         .bind(scope.as_str())
@@ -219,7 +223,7 @@ impl Store {
         .bind(owner.run.to_string())
         .bind(owner.process.as_ref().map(ToString::to_string))
         .bind(expires_at.timestamp_millis())
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await;
         match taken {
             Ok(_) => {}

@@ -1,8 +1,10 @@
-//! Threads, events, reports and audit in SQLite.
+//! Threads, events, reports, audit and API keys, in SQLite or PostgreSQL.
 //!
-//! A [`Store`] is a cheap handle on one database: a file in WAL mode with `synchronous = FULL`, so
-//! that an event that was appended survives `kill -9` and power loss, or memory for tests. Writes
-//! go one after another over one connection; reads have their own and never wait for a write.
+//! A [`Store`] is a cheap handle on one database. By default it is a file in WAL mode with
+//! `synchronous = FULL`, so that an event that was appended survives `kill -9` and power loss, or
+//! memory for tests: writes go one after another over one connection; reads have their own and never
+//! wait for a write. By URL it is a PostgreSQL database, which several processes may share. Every
+//! statement is written once and holds for both; `database/` knows the difference.
 //!
 //! - Events are append-only and numbered without a gap; [`Store::append`] takes the number that
 //!   the caller believes is the last, so two writers never interleave.
@@ -15,7 +17,9 @@
 //! Every read and write takes a [`TenantScope`]; without one there is no way to a row. Times are
 //! passed in: nothing here reads a clock.
 
+mod api_keys;
 mod audit;
+mod database;
 mod error;
 mod events;
 mod lease;
@@ -25,6 +29,7 @@ mod store;
 mod tenant;
 mod threads;
 
+pub use api_keys::{ApiKeyId, ApiKeyIdError, ApiKeyRecord};
 pub use audit::{AuditChain, AuditEntry, AuditError, AuditRecord};
 pub use error::{AppendError, LeaseError, OpenError, StoreError};
 pub use events::{Approval, ConsumedApproval, Seq, StoredEvent};
@@ -32,5 +37,5 @@ pub use lease::{RunLease, RunOwner};
 pub use process::{Liveness, ProcessIdentity};
 pub use reports::Report;
 pub use store::Store;
-pub use tenant::TenantScope;
+pub use tenant::{TenantId, TenantIdError, TenantScope};
 pub use threads::{RecordStatus, ThreadRecord};

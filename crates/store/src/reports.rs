@@ -3,9 +3,8 @@
 use chrono::{DateTime, Utc};
 use ecs_agent_runtime::ThreadId;
 use serde::{Deserialize, Serialize};
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
+use crate::database::{Row, query};
 use crate::error::{StoreError, While as _};
 use crate::store::Store;
 use crate::tenant::TenantScope;
@@ -35,8 +34,8 @@ impl Store {
         text: &str,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let saved = sqlx::query(
-            "INSERT INTO reports (tenant, thread, kind, text, saved_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+        let saved = query(
+            "INSERT INTO reports (tenant, thread, kind, text, saved_at) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (tenant, thread, kind) \
              DO UPDATE SET text = excluded.text, saved_at = excluded.saved_at",
         )
@@ -45,7 +44,7 @@ impl Store {
         .bind(kind)
         .bind(text)
         .bind(stored_time(at))
-        .execute(&mut *self.writer().await)
+        .execute(&mut self.writer(scope).await?)
         .await;
         match saved {
             Ok(_) => Ok(()),
@@ -69,14 +68,14 @@ impl Store {
         thread: ThreadId,
         kind: &str,
     ) -> Result<Option<Report>, StoreError> {
-        sqlx::query(
+        query(
             "SELECT kind, text, saved_at FROM reports \
-             WHERE tenant = ?1 AND thread = ?2 AND kind = ?3",
+             WHERE tenant = $1 AND thread = $2 AND kind = $3",
         )
         .bind(scope.as_str())
         .bind(thread.to_string())
         .bind(kind)
-        .fetch_optional(&mut *self.reader().await?)
+        .fetch_optional(&mut self.reader(scope).await?)
         .await
         .while_("reading a report")?
         .as_ref()
@@ -93,12 +92,12 @@ impl Store {
         scope: &TenantScope,
         thread: ThreadId,
     ) -> Result<Vec<Report>, StoreError> {
-        sqlx::query(
-            "SELECT kind, text, saved_at FROM reports WHERE tenant = ?1 AND thread = ?2 ORDER BY kind",
+        query(
+            "SELECT kind, text, saved_at FROM reports WHERE tenant = $1 AND thread = $2 ORDER BY kind",
         )
         .bind(scope.as_str())
         .bind(thread.to_string())
-        .fetch_all(&mut *self.reader().await?)
+        .fetch_all(&mut self.reader(scope).await?)
         .await
         .while_("listing reports")?
         .iter()
@@ -107,15 +106,15 @@ impl Store {
     }
 }
 
-fn report(row: &SqliteRow) -> Result<Report, StoreError> {
-    let kind: String = row.try_get("kind").while_("reading a report")?;
-    let saved_at: String = row.try_get("saved_at").while_("reading a report")?;
+fn report(row: &Row) -> Result<Report, StoreError> {
+    let kind = row.text("kind").while_("reading a report")?;
+    let saved_at = row.text("saved_at").while_("reading a report")?;
     let saved_at = read_time(&saved_at).ok_or_else(|| StoreError::Unreadable {
         row: format!("reports/{kind}"),
         source: None,
     })?;
     Ok(Report {
-        text: row.try_get("text").while_("reading a report")?,
+        text: row.text("text").while_("reading a report")?,
         kind,
         saved_at,
     })

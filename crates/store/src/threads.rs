@@ -3,9 +3,8 @@
 use chrono::{DateTime, Utc};
 use ecs_agent_runtime::{EventBody, RunOutcome, ThreadId};
 use serde::{Deserialize, Serialize};
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 
+use crate::database::{Row, query};
 use crate::error::{StoreError, While as _};
 use crate::store::Store;
 use crate::tenant::TenantScope;
@@ -90,9 +89,13 @@ impl RecordStatus {
                 RunOutcome::BudgetExhausted { .. } => Self::BudgetExhausted,
                 RunOutcome::Failed { .. } => Self::Failed,
             }),
-            EventBody::HumanSaid { .. }
+            EventBody::Configured { .. }
+            | EventBody::HumanSaid { .. }
             | EventBody::ModelReplied { .. }
             | EventBody::ModelFailed { .. }
+            | EventBody::ModelFellBack { .. }
+            | EventBody::ContextOverflowed { .. }
+            | EventBody::Compacted { .. }
             | EventBody::ToolStarted { .. }
             | EventBody::ToolReturned { .. }
             | EventBody::CancelRequested { .. }
@@ -114,16 +117,16 @@ impl Store {
         at: DateTime<Utc>,
     ) -> Result<ThreadRecord, StoreError> {
         let title: String = title.chars().take(MAX_TITLE_CHARS).collect();
-        let written = sqlx::query(
+        let written = query(
             "INSERT INTO threads (tenant, id, title, status, created_at, updated_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+             VALUES ($1, $2, $3, $4, $5, $5)",
         )
         .bind(scope.as_str())
         .bind(id.to_string())
         .bind(&title)
         .bind(RecordStatus::Idle.as_str())
         .bind(stored_time(at))
-        .execute(&mut *self.writer().await)
+        .execute(&mut self.writer(scope).await?)
         .await;
         match written {
             Ok(_) => Ok(ThreadRecord {
@@ -152,10 +155,10 @@ impl Store {
         scope: &TenantScope,
         id: ThreadId,
     ) -> Result<Option<ThreadRecord>, StoreError> {
-        sqlx::query("SELECT * FROM threads WHERE tenant = ?1 AND id = ?2")
+        query("SELECT * FROM threads WHERE tenant = $1 AND id = $2")
             .bind(scope.as_str())
             .bind(id.to_string())
-            .fetch_optional(&mut *self.reader().await?)
+            .fetch_optional(&mut self.reader(scope).await?)
             .await
             .while_("reading a thread")?
             .as_ref()
@@ -174,14 +177,14 @@ impl Store {
         limit: u32,
         after: Option<ThreadId>,
     ) -> Result<Vec<ThreadRecord>, StoreError> {
-        sqlx::query(
-            "SELECT * FROM threads WHERE tenant = ?1 AND (?2 IS NULL OR id < ?2) \
-             ORDER BY id DESC LIMIT ?3",
+        query(
+            "SELECT * FROM threads WHERE tenant = $1 AND ($2 IS NULL OR id < $2) \
+             ORDER BY id DESC LIMIT $3",
         )
         .bind(scope.as_str())
         .bind(after.map(|id| id.to_string()))
         .bind(limit.min(MAX_PAGE))
-        .fetch_all(&mut *self.reader().await?)
+        .fetch_all(&mut self.reader(scope).await?)
         .await
         .while_("listing threads")?
         .iter()
@@ -190,12 +193,17 @@ impl Store {
     }
 }
 
-fn record(row: &SqliteRow) -> Result<ThreadRecord, StoreError> {
-    let id: String = row.try_get("id").while_("reading a thread")?;
-    let title: String = row.try_get("title").while_("reading a thread")?;
-    let status: String = row.try_get("status").while_("reading a thread")?;
-    let created: String = row.try_get("created_at").while_("reading a thread")?;
-    let updated: String = row.try_get("updated_at").while_("reading a thread")?;
+/// What a transaction about a thread is about: two of them go one after another.
+pub(crate) fn about_thread(scope: &TenantScope, thread: ThreadId) -> String {
+    format!("thread/{}/{thread}", scope.as_str())
+}
+
+fn record(row: &Row) -> Result<ThreadRecord, StoreError> {
+    let id = row.text("id").while_("reading a thread")?;
+    let title = row.text("title").while_("reading a thread")?;
+    let status = row.text("status").while_("reading a thread")?;
+    let created = row.text("created_at").while_("reading a thread")?;
+    let updated = row.text("updated_at").while_("reading a thread")?;
     let unreadable = || StoreError::Unreadable {
         row: format!("threads/{id}"),
         source: None,

@@ -75,7 +75,12 @@ impl Bench {
             .unwrap();
         let settings = InvocationSettings {
             model: Arc::new(RunbookModel),
+            fallbacks: Vec::new(),
+            approvals: std::collections::BTreeMap::new(),
+            guidance: ecs_agent_core::TeamGuidance::default(),
             store,
+            tenant: TenantScope::local(),
+            person: None,
             endpoints: Endpoints::Override(lab.url().parse().unwrap()),
             region: Some(region.parse().unwrap()),
             reference: CredentialReference::AssumeRole {
@@ -88,6 +93,7 @@ impl Bench {
             hints: ServiceHints::default(),
             permissions: Permissions {
                 allow_write: true,
+                person_may_execute: true,
                 allow_sensitive_data: true,
             },
             budgets: Budgets::default(),

@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod eval;
 mod isolation;
+mod keys;
 mod lab;
 mod lab_validate;
 mod mcp_servers;
@@ -80,6 +81,7 @@ pub(crate) async fn run(
         Command::Lab(lab) => lab::run(&bench, lab).await,
         Command::Eval(arguments) => eval::run(&bench, &arguments).await,
         Command::Serve(arguments) => serve::http(&bench, &arguments).await,
+        Command::Keys(command) => keys::run(&bench, command).await,
         Command::Mcp => serve::mcp(&bench).await,
         Command::Threads => threads::run(&bench).await,
         Command::Resume(resume) => resume::run(&bench, resume).await,

@@ -1,15 +1,16 @@
 //! The one assistant.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::access::Access;
 use crate::body::JsonBody;
 use crate::error::ApiError;
 use crate::page::{Page, select};
-use crate::state::{ASSISTANT_ID, App, GRAPH_ID};
+use crate::state::{ASSISTANT_ID, GRAPH_ID};
 
 /// Filters of a search.
 #[derive(Debug, Default, Deserialize)]
@@ -42,10 +43,7 @@ impl SearchParams {
     }
 }
 
-pub(crate) async fn search(
-    State(_app): State<App>,
-    JsonBody(params): JsonBody<SearchParams>,
-) -> Page {
+pub(crate) async fn search(_access: Access, JsonBody(params): JsonBody<SearchParams>) -> Page {
     if !params.matches() || params.offset.is_some_and(|offset| offset > 0) {
         return Page::whole(Vec::new());
     }
@@ -53,13 +51,13 @@ pub(crate) async fn search(
 }
 
 pub(crate) async fn count(
-    State(_app): State<App>,
+    _access: Access,
     JsonBody(params): JsonBody<SearchParams>,
 ) -> Json<usize> {
     Json(usize::from(params.matches()))
 }
 
-pub(crate) async fn one(Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+pub(crate) async fn one(_access: Access, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     let given = Uuid::try_parse(&id)
         .map_err(|_| ApiError::Invalid("the assistant id must be a UUID".to_owned()))?;
     if given.to_string() == ASSISTANT_ID {

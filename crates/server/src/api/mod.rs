@@ -6,15 +6,22 @@ mod threads;
 
 use axum::Json;
 use axum::Router;
+use axum::extract::State;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 use crate::state::App;
 
-pub(crate) fn routes() -> Router<App> {
+/// What anybody may ask.
+pub(crate) fn open_routes() -> Router<App> {
     Router::new()
         .route("/ok", get(ok))
         .route("/info", get(info))
+}
+
+/// What is behind authentication.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
         .route("/assistants/search", post(assistants::search))
         .route("/assistants/count", post(assistants::count))
         .route("/assistants/{assistant}", get(assistants::one))
@@ -43,12 +50,12 @@ async fn ok() -> Json<Value> {
     Json(json!({"ok": true}))
 }
 
-async fn info() -> Json<Value> {
+async fn info(State(app): State<App>) -> Json<Value> {
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "flags": {"assistants": true, "crons": false, "langsmith": false},
         "host": {"kind": "self-hosted"},
         "product": "ecs-deep-agent",
-        "authentication": "none: single-user development mode, loopback only",
+        "authentication": app.authentication().describe(),
     }))
 }

@@ -2,30 +2,29 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ecs_agent_core::Input;
-use ecs_agent_runtime::{RunId, ThreadId};
+use ecs_agent_runtime::{OpenInterrupt, RunId, ThreadId};
 use ecs_agent_store::Seq;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::threads;
+use crate::access::Access;
+use crate::authentication::Action;
 use crate::body::{JsonBody, run_id, thread_id};
-use crate::error::{ApiError, RUN_NOT_FOUND, chain};
+use crate::error::{ApiError, RUN_NOT_FOUND};
 use crate::fold::{Fold, LoggedRun, RunStatus, runs};
 use crate::page::{DEFAULT_LIMIT, MAX_LIMIT, Page, time};
 use crate::projection::{open_interrupts, values_with_interrupts};
 use crate::request::{IfNotExists, OnDisconnect, RunRequest, Wanted};
 use crate::resume;
 use crate::run::{Finish, Watched};
-use crate::state::{ASSISTANT_ID, App, GRAPH_ID};
+use crate::state::{ASSISTANT_ID, GRAPH_ID};
 use crate::stream::{Following, Modes, Place, Projector, final_values, place, sent_events};
-
-/// Who answers while there is no authentication.
-const PERSON: &str = "local";
 
 /// A run that was asked for.
 enum Begun {
@@ -40,33 +39,33 @@ enum Begun {
 }
 
 pub(crate) async fn stream(
-    State(app): State<App>,
+    access: Access,
     Path(thread): Path<String>,
     JsonBody(request): JsonBody<RunRequest>,
 ) -> Result<Response, ApiError> {
-    streamed(app, thread_id(&thread)?, request).await
+    streamed(access, thread_id(&thread)?, request).await
 }
 
 pub(crate) async fn stream_alone(
-    State(app): State<App>,
+    access: Access,
     JsonBody(request): JsonBody<RunRequest>,
 ) -> Result<Response, ApiError> {
-    streamed(app, ThreadId::new(Uuid::now_v7()), alone(request)).await
+    streamed(access, ThreadId::new(Uuid::now_v7()), alone(request)).await
 }
 
 pub(crate) async fn wait(
-    State(app): State<App>,
+    access: Access,
     Path(thread): Path<String>,
     JsonBody(request): JsonBody<RunRequest>,
 ) -> Result<Response, ApiError> {
-    waited(app, thread_id(&thread)?, request).await
+    waited(access, thread_id(&thread)?, request).await
 }
 
 pub(crate) async fn wait_alone(
-    State(app): State<App>,
+    access: Access,
     JsonBody(request): JsonBody<RunRequest>,
 ) -> Result<Response, ApiError> {
-    waited(app, ThreadId::new(Uuid::now_v7()), alone(request)).await
+    waited(access, ThreadId::new(Uuid::now_v7()), alone(request)).await
 }
 
 /// A run without a thread gets one, which is kept: what was done stays on record.
@@ -77,14 +76,18 @@ fn alone(request: RunRequest) -> RunRequest {
     }
 }
 
-async fn streamed(app: App, thread: ThreadId, request: RunRequest) -> Result<Response, ApiError> {
+async fn streamed(
+    access: Access,
+    thread: ThreadId,
+    request: RunRequest,
+) -> Result<Response, ApiError> {
     let modes = modes(&request)?;
     let on_disconnect = request.on_disconnect;
-    let mut response = match begin(&app, thread, &request).await? {
+    let mut response = match begin(&access, thread, &request).await? {
         Begun::Run { run, from, watched } => {
             let cancel =
                 (on_disconnect == Some(OnDisconnect::Cancel)).then(|| watched.cancel.clone());
-            let following = following(&app, thread, run, from, modes, Some(watched), None);
+            let following = following(&access, thread, run, from, modes, Some(watched), None);
             located(
                 Body::from_stream(sent_events(following, cancel)),
                 thread,
@@ -105,14 +108,18 @@ async fn streamed(app: App, thread: ThreadId, request: RunRequest) -> Result<Res
     Ok(response)
 }
 
-async fn waited(app: App, thread: ThreadId, request: RunRequest) -> Result<Response, ApiError> {
+async fn waited(
+    access: Access,
+    thread: ThreadId,
+    request: RunRequest,
+) -> Result<Response, ApiError> {
     let on_disconnect = request.on_disconnect;
-    let mut response = match begin(&app, thread, &request).await? {
+    let mut response = match begin(&access, thread, &request).await? {
         Begun::Run { run, from, watched } => {
             let cancel =
                 (on_disconnect == Some(OnDisconnect::Cancel)).then(|| watched.cancel.clone());
             let modes = Modes::parse(&[])?;
-            let following = following(&app, thread, run, from, modes, Some(watched), None);
+            let following = following(&access, thread, run, from, modes, Some(watched), None);
             located(
                 Body::from_stream(final_values(following, cancel)),
                 thread,
@@ -130,15 +137,15 @@ async fn waited(app: App, thread: ThreadId, request: RunRequest) -> Result<Respo
 }
 
 pub(crate) async fn create(
-    State(app): State<App>,
+    access: Access,
     Path(thread): Path<String>,
     JsonBody(request): JsonBody<RunRequest>,
 ) -> Result<Response, ApiError> {
     let thread = thread_id(&thread)?;
-    let run = match begin(&app, thread, &request).await? {
+    let run = match begin(&access, thread, &request).await? {
         Begun::Run { run, .. } | Begun::Idle { run, .. } => run,
     };
-    let shown = shown(&app, thread, run).await?;
+    let shown = shown(&access, thread, run).await?;
     let mut response = Json(shown).into_response();
     locate(&mut response, thread, run, "stream");
     Ok(response)
@@ -153,16 +160,17 @@ pub(crate) struct ListParams {
 }
 
 pub(crate) async fn list(
-    State(app): State<App>,
+    access: Access,
     Path(thread): Path<String>,
     Query(params): Query<ListParams>,
 ) -> Result<Page, ApiError> {
+    access.allow(Action::Read)?;
     let thread = thread_id(&thread)?;
-    let mut all: Vec<Value> = logged(&app, thread)
+    let mut all: Vec<Value> = logged(&access, thread)
         .await?
         .iter()
         .rev()
-        .map(|run| run_json(thread, run, status(&app, thread, run)))
+        .map(|run| run_json(thread, run, status(&access, thread, run)))
         .collect();
     if let Some(wanted) = params.status.as_deref() {
         all.retain(|run| run.get("status").and_then(Value::as_str) == Some(wanted));
@@ -175,28 +183,38 @@ pub(crate) async fn list(
 }
 
 pub(crate) async fn one(
-    State(app): State<App>,
+    access: Access,
     Path((thread, run)): Path<(String, String)>,
 ) -> Result<Json<Value>, ApiError> {
-    shown(&app, thread_id(&thread)?, run_id(&run)?)
+    access.allow(Action::Read)?;
+    shown(&access, thread_id(&thread)?, run_id(&run)?)
         .await
         .map(Json)
 }
 
 pub(crate) async fn join(
-    State(app): State<App>,
+    access: Access,
     Path((thread, run)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
+    access.allow(Action::Read)?;
     let (thread, run) = (thread_id(&thread)?, run_id(&run)?);
-    let body = match find(&app, thread, run).await? {
+    let body = match find(&access, thread, run).await? {
         Some(logged) => {
-            let watched = app.runs().watched(thread, run);
+            let watched = access.app().runs().watched(&access.key(thread), run);
             let modes = Modes::parse(&[])?;
-            let following = following(&app, thread, run, logged.from.get(), modes, watched, None);
+            let following = following(
+                &access,
+                thread,
+                run,
+                logged.from.get(),
+                modes,
+                watched,
+                None,
+            );
             Body::from_stream(final_values(following, None))
         }
         None => {
-            let fold = threads::fold(&app, thread).await?;
+            let fold = threads::fold(&access, thread).await?;
             Value::Object(values_with_interrupts(&fold))
                 .to_string()
                 .into()
@@ -208,17 +226,18 @@ pub(crate) async fn join(
 }
 
 pub(crate) async fn rejoin(
-    State(app): State<App>,
+    access: Access,
     Path((thread, run)): Path<(String, String)>,
     axum::extract::RawQuery(query): axum::extract::RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    access.allow(Action::Read)?;
     let (thread, run) = (thread_id(&thread)?, run_id(&run)?);
-    let found = find(&app, thread, run).await?;
+    let found = find(&access, thread, run).await?;
     let modes = Modes::parse(&stream_modes(query.as_deref().unwrap_or_default()))?;
     let body = match found {
         Some(logged) => {
-            let watched = app.runs().watched(thread, run);
+            let watched = access.app().runs().watched(&access.key(thread), run);
             let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
             let after = match last {
                 Some(id) => place(id).ok_or_else(|| {
@@ -226,12 +245,12 @@ pub(crate) async fn rejoin(
                 })?,
                 // Without a place: what comes from now on.
                 None => {
-                    let head = app.fold(thread).await?.seq().get();
+                    let head = access.fold(thread).await?.seq().get();
                     watched.as_ref().map_or((u64::MAX, 0), |_| (head, u32::MAX))
                 }
             };
             let following = following(
-                &app,
+                &access,
                 thread,
                 run,
                 logged.from.get(),
@@ -256,10 +275,11 @@ pub(crate) struct CancelParams {
 }
 
 pub(crate) async fn cancel(
-    State(app): State<App>,
+    access: Access,
     Path((thread, run)): Path<(String, String)>,
     Query(params): Query<CancelParams>,
 ) -> Result<Response, ApiError> {
+    access.allow(Action::Diagnose)?;
     let (thread, run) = (thread_id(&thread)?, run_id(&run)?);
     if params
         .action
@@ -271,8 +291,12 @@ pub(crate) async fn cancel(
                 .to_owned(),
         ));
     }
-    find(&app, thread, run).await?;
-    let mut watched = app.runs().watched(thread, run).ok_or(RUN_NOT_FOUND)?;
+    find(&access, thread, run).await?;
+    let mut watched = access
+        .app()
+        .runs()
+        .watched(&access.key(thread), run)
+        .ok_or(RUN_NOT_FOUND)?;
     watched.cancel.cancel();
     if matches!(params.wait.as_deref(), Some("1" | "true" | "True")) {
         watched.finished().await;
@@ -282,8 +306,9 @@ pub(crate) async fn cancel(
 }
 
 /// Starts what the request asks for.
-async fn begin(app: &App, thread: ThreadId, request: &RunRequest) -> Result<Begun, ApiError> {
+async fn begin(access: &Access, thread: ThreadId, request: &RunRequest) -> Result<Begun, ApiError> {
     request.check()?;
+    access.allow(Action::Diagnose)?;
     if let Some(strategy) = request.multitask_strategy.as_deref()
         && !["reject", "enqueue", "interrupt", "rollback"].contains(&strategy)
     {
@@ -296,24 +321,23 @@ async fn begin(app: &App, thread: ThreadId, request: &RunRequest) -> Result<Begu
             Wanted::Say(text) => text,
             Wanted::Resume(_) | Wanted::GoOn | Wanted::End => "(new thread)".to_owned(),
         };
-        threads::ensure(app, thread, &title).await?;
+        threads::ensure(access, thread, &title).await?;
     } else {
-        app.record(thread).await?;
+        access.record(thread).await?;
     }
-    let claim = app.runs().claim(thread)?;
-    let fold = threads::fold(app, thread).await?;
-    check_head(app, thread, request).await?;
-    let Some(input) = input(request, &fold)? else {
-        let run = app.runs().remember_idle(thread);
+    let claim = access.app().runs().claim(access.key(thread))?;
+    let fold = threads::fold(access, thread).await?;
+    check_head(access, thread, request).await?;
+    let Some(input) = input(access, request, &fold)? else {
+        let run = access.app().runs().remember_idle(access.key(thread));
         return Ok(Begun::Idle {
             run,
             fold: Box::new(fold),
         });
     };
-    let (mut settings, sources) =
-        (app.factory())().map_err(|error| ApiError::Run(chain(&error)))?;
+    let (mut settings, sources) = access.invocation()?;
     request.narrow(&mut settings);
-    let mut watched = app.runs().start(claim, settings, sources, input);
+    let mut watched = access.app().runs().start(claim, settings, sources, input);
     let begun = watched
         .progress
         .wait_for(|progress| progress.started.is_some() || progress.finished.is_some())
@@ -325,24 +349,30 @@ async fn begin(app: &App, thread: ThreadId, request: &RunRequest) -> Result<Begu
         (None, Some(Finish::Held(error))) => Err(ApiError::Conflict(error)),
         (None, Some(Finish::Failed(error))) => Err(ApiError::Run(error)),
         (None, Some(Finish::Regular) | None) => {
-            let run = app.runs().remember_idle(thread);
-            let fold = Box::new(threads::fold(app, thread).await?);
+            let run = access.app().runs().remember_idle(access.key(thread));
+            let fold = Box::new(threads::fold(access, thread).await?);
             Ok(Begun::Idle { run, fold })
         }
     }
 }
 
 /// The invocation's input; `None` when there is nothing to do.
-fn input(request: &RunRequest, fold: &Fold) -> Result<Option<Input>, ApiError> {
+fn input(access: &Access, request: &RunRequest, fold: &Fold) -> Result<Option<Input>, ApiError> {
     let open = open_interrupts(fold);
     let answer = |answer: resume::Answer| Input::Answer {
         interrupt: answer.interrupt,
         answer: answer.value,
-        by: PERSON.to_owned(),
+        by: access.caller().person().to_owned(),
     };
     Ok(match request.wanted(Some(fold))? {
         Wanted::Say(text) => Some(Input::Say(text)),
-        Wanted::Resume(value) => resume::answer(&value, &open)?.map(answer),
+        Wanted::Resume(value) => {
+            let given = resume::answer(&value, &open)?;
+            if let Some(given) = &given {
+                may_answer(access, given, &open)?;
+            }
+            given.map(answer)
+        }
         Wanted::End => resume::decline(&open).map(answer),
         Wanted::GoOn if fold.thread().state().messages().is_empty() => {
             return Err(ApiError::Invalid(
@@ -354,12 +384,30 @@ fn input(request: &RunRequest, fold: &Fold) -> Result<Option<Input>, ApiError> {
     })
 }
 
+/// Deciding on a plan is a right of its own, and so is having it carried out. To decline needs
+/// neither.
+fn may_answer(
+    access: &Access,
+    answer: &resume::Answer,
+    open: &[&OpenInterrupt],
+) -> Result<(), ApiError> {
+    if resume::approves(answer, open) {
+        access.allow(Action::Approve)?;
+        access.allow(Action::Execute)?;
+    }
+    Ok(())
+}
+
 /// A run starts from the thread's last state; an earlier one would be a fork.
-async fn check_head(app: &App, thread: ThreadId, request: &RunRequest) -> Result<(), ApiError> {
+async fn check_head(
+    access: &Access,
+    thread: ThreadId,
+    request: &RunRequest,
+) -> Result<(), ApiError> {
     let Some(wanted) = request.checkpoint_id() else {
         return Ok(());
     };
-    let head = threads::states(app, thread, None, 1).await?;
+    let head = threads::states(access, thread, None, 1).await?;
     let head = head
         .first()
         .map(|head| crate::checkpoint::checkpoint_id(head.seq()));
@@ -393,7 +441,7 @@ fn stream_modes(query: &str) -> Vec<String> {
 }
 
 fn following(
-    app: &App,
+    access: &Access,
     thread: ThreadId,
     run: RunId,
     from: u64,
@@ -401,41 +449,42 @@ fn following(
     watched: Option<Watched>,
     after: Option<Place>,
 ) -> Following {
-    let projector = Projector::new(Fold::new(thread, app.agents()), run, from, modes);
+    let projector = Projector::new(Fold::new(thread, access.app().agents()), run, from, modes);
     Following {
-        app: app.clone(),
+        access: access.clone(),
         projector,
         watched,
         after,
     }
 }
 
-async fn logged(app: &App, thread: ThreadId) -> Result<Vec<LoggedRun>, ApiError> {
-    let events = app
-        .store()
-        .events(&app.tenant(), thread, Seq::START)
-        .await?;
-    Ok(runs(thread, app.agents(), &events)?)
+async fn logged(access: &Access, thread: ThreadId) -> Result<Vec<LoggedRun>, ApiError> {
+    let events = access.events(thread, Seq::START).await?;
+    Ok(runs(thread, access.app().agents(), &events)?)
 }
 
 /// A run of the log; `None` for one that had nothing to do.
-async fn find(app: &App, thread: ThreadId, run: RunId) -> Result<Option<LoggedRun>, ApiError> {
-    app.record(thread).await?;
-    let found = logged(app, thread)
+async fn find(
+    access: &Access,
+    thread: ThreadId,
+    run: RunId,
+) -> Result<Option<LoggedRun>, ApiError> {
+    access.record(thread).await?;
+    let found = logged(access, thread)
         .await?
         .into_iter()
         .find(|logged| logged.id == run);
-    if found.is_none() && !app.runs().was_idle(thread, run) {
+    if found.is_none() && !access.app().runs().was_idle(&access.key(thread), run) {
         return Err(RUN_NOT_FOUND);
     }
     Ok(found)
 }
 
-async fn shown(app: &App, thread: ThreadId, run: RunId) -> Result<Value, ApiError> {
-    Ok(match find(app, thread, run).await? {
-        Some(logged) => run_json(thread, &logged, status(app, thread, &logged)),
+async fn shown(access: &Access, thread: ThreadId, run: RunId) -> Result<Value, ApiError> {
+    Ok(match find(access, thread, run).await? {
+        Some(logged) => run_json(thread, &logged, status(access, thread, &logged)),
         None => {
-            let at = app.record(thread).await?.updated_at;
+            let at = access.record(thread).await?.updated_at;
             let idle = LoggedRun {
                 id: run,
                 from: Seq::START,
@@ -449,8 +498,13 @@ async fn shown(app: &App, thread: ThreadId, run: RunId) -> Result<Value, ApiErro
 }
 
 /// A run that nobody is at and that did not end was cut off.
-fn status(app: &App, thread: ThreadId, run: &LoggedRun) -> RunStatus {
-    if app.runs().watched(thread, run.id).is_some() {
+fn status(access: &Access, thread: ThreadId, run: &LoggedRun) -> RunStatus {
+    if access
+        .app()
+        .runs()
+        .watched(&access.key(thread), run.id)
+        .is_some()
+    {
         RunStatus::Running
     } else {
         run.status.unwrap_or(RunStatus::Error)

@@ -1,7 +1,7 @@
 //! Threads, their states and their history.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use chrono::Utc;
 use ecs_agent_runtime::ThreadId;
 use ecs_agent_store::{RecordStatus, Seq, StoreError, ThreadRecord};
@@ -9,13 +9,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::access::Access;
+use crate::authentication::Action;
 use crate::body::{JsonBody, thread_id};
 use crate::checkpoint::{Checkpoint, checkpoints, empty_state, seq_of};
 use crate::error::{ApiError, THREAD_NOT_FOUND};
 use crate::fold::Fold;
 use crate::page::{DEFAULT_LIMIT, MAX_LIMIT, Page, select, time};
 use crate::projection::{failure, interrupts_by_task, values};
-use crate::state::{ASSISTANT_ID, App, GRAPH_ID};
+use crate::state::{ASSISTANT_ID, GRAPH_ID};
 
 /// Title of a thread in which nobody said anything yet.
 const UNTITLED: &str = "(new thread)";
@@ -32,9 +34,10 @@ pub(crate) struct CreateParams {
 }
 
 pub(crate) async fn create(
-    State(app): State<App>,
+    access: Access,
     JsonBody(params): JsonBody<CreateParams>,
 ) -> Result<Json<Value>, ApiError> {
+    access.allow(Action::Diagnose)?;
     let id = match &params.thread_id {
         Some(id) => thread_id(id)?,
         None => ThreadId::new(Uuid::now_v7()),
@@ -43,25 +46,28 @@ pub(crate) async fn create(
         .iter()
         .find_map(|key| params.metadata.as_ref()?.get(*key)?.as_str())
         .unwrap_or(UNTITLED);
-    match app
+    match access
         .store()
-        .create_thread(&app.tenant(), id, title, Utc::now())
+        .create_thread(access.tenant(), id, title, Utc::now())
         .await
     {
-        Ok(record) => shown(&app, &record, true).await.map(Json),
+        Ok(record) => shown(&access, &record, true).await.map(Json),
         Err(StoreError::ThreadExists(_)) if params.if_exists.as_deref() == Some("do_nothing") => {
-            shown(&app, &app.record(id).await?, true).await.map(Json)
+            shown(&access, &access.record(id).await?, true)
+                .await
+                .map(Json)
         }
         Err(error) => Err(error.into()),
     }
 }
 
 pub(crate) async fn one(
-    State(app): State<App>,
+    access: Access,
     Path(thread): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let record = app.record(thread_id(&thread)?).await?;
-    shown(&app, &record, true).await.map(Json)
+    access.allow(Action::Read)?;
+    let record = access.record(thread_id(&thread)?).await?;
+    shown(&access, &record, true).await.map(Json)
 }
 
 /// Body of `POST /threads/search` and `/threads/count`.
@@ -88,14 +94,15 @@ pub(crate) struct SearchParams {
 }
 
 pub(crate) async fn search(
-    State(app): State<App>,
+    access: Access,
     JsonBody(params): JsonBody<SearchParams>,
 ) -> Result<Page, ApiError> {
-    let mut found = matching(&app, &params).await?;
+    access.allow(Action::Read)?;
+    let mut found = matching(&access, &params).await?;
     match params.sort_by.as_deref() {
         Some("thread_id") => found.sort_by_key(|record| record.id),
         Some("created_at") => found.sort_by_key(|record| record.created_at),
-        Some("status") => found.sort_by_key(|record| status(&app, record)),
+        Some("status") => found.sort_by_key(|record| status(&access, record)),
         Some("updated_at" | "state_updated_at") | None => {
             found.sort_by_key(|record| record.updated_at)
         }
@@ -124,38 +131,41 @@ pub(crate) async fn search(
     });
     let mut items = Vec::new();
     for record in found.iter().skip(offset).take(limit) {
-        items.push(select(shown(&app, record, heavy).await?, fields));
+        items.push(select(shown(&access, record, heavy).await?, fields));
     }
     let next = offset.saturating_add(items.len());
     Ok(Page::new(items, total, (next < total).then_some(next)))
 }
 
 pub(crate) async fn count(
-    State(app): State<App>,
+    access: Access,
     JsonBody(params): JsonBody<SearchParams>,
 ) -> Result<Json<usize>, ApiError> {
-    Ok(Json(matching(&app, &params).await?.len()))
+    access.allow(Action::Read)?;
+    Ok(Json(matching(&access, &params).await?.len()))
 }
 
 pub(crate) async fn state(
-    State(app): State<App>,
+    access: Access,
     Path(thread): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let head = states(&app, thread_id(&thread)?, None, 1).await?;
+    access.allow(Action::Read)?;
+    let head = states(&access, thread_id(&thread)?, None, 1).await?;
     Ok(Json(
         head.first().map_or_else(empty_state, Checkpoint::to_json),
     ))
 }
 
 pub(crate) async fn state_at(
-    State(app): State<App>,
+    access: Access,
     Path((thread, checkpoint)): Path<(String, String)>,
 ) -> Result<Json<Value>, ApiError> {
+    access.allow(Action::Read)?;
     const MISSING: ApiError = ApiError::NotFound("Checkpoint");
     let thread = thread_id(&thread)?;
-    app.record(thread).await?;
+    access.record(thread).await?;
     let seq = seq_of(&checkpoint).ok_or(MISSING)?;
-    let found = states(&app, thread, Some(seq.saturating_add(1)), 1).await?;
+    let found = states(&access, thread, Some(seq.saturating_add(1)), 1).await?;
     let found = found
         .first()
         .filter(|state| state.seq() == seq)
@@ -173,10 +183,14 @@ pub(crate) struct HistoryParams {
 }
 
 pub(crate) async fn history(
-    State(app): State<App>,
+    access: Access,
     Path(thread): Path<String>,
     JsonBody(params): JsonBody<HistoryParams>,
 ) -> Result<Json<Vec<Value>>, ApiError> {
+    access.allow(Action::Read)?;
+    let thread = thread_id(&thread)?;
+    // First whether the thread is there at all: what else is wrong is told to its tenant only.
+    access.record(thread).await?;
     let before = params.before.filter(|before| !before.is_null());
     let before = before
         .map(|before| {
@@ -190,26 +204,29 @@ pub(crate) async fn history(
         })
         .transpose()?;
     let limit = params.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
-    let states = states(&app, thread_id(&thread)?, before, limit).await?;
+    let states = states(&access, thread, before, limit).await?;
     Ok(Json(states.iter().map(Checkpoint::to_json).collect()))
 }
 
 /// The newest states of a thread before an event, newest first.
 pub(crate) async fn states(
-    app: &App,
+    access: &Access,
     thread: ThreadId,
     before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<Checkpoint>, ApiError> {
-    let events = app
-        .store()
-        .events(&app.tenant(), thread, Seq::START)
-        .await?;
-    Ok(checkpoints(thread, app.agents(), &events, before, limit)?)
+    let events = access.events(thread, Seq::START).await?;
+    Ok(checkpoints(
+        thread,
+        access.app().agents(),
+        &events,
+        before,
+        limit,
+    )?)
 }
 
 /// Every thread that fits, newest id first.
-async fn matching(app: &App, params: &SearchParams) -> Result<Vec<ThreadRecord>, ApiError> {
+async fn matching(access: &Access, params: &SearchParams) -> Result<Vec<ThreadRecord>, ApiError> {
     if params
         .values
         .as_ref()
@@ -241,7 +258,7 @@ async fn matching(app: &App, params: &SearchParams) -> Result<Vec<ThreadRecord>,
     let mut found = Vec::new();
     let mut after = None;
     loop {
-        let page = app.store().threads(&app.tenant(), PAGE, after).await?;
+        let page = access.store().threads(access.tenant(), PAGE, after).await?;
         let full = u32::try_from(page.len()).is_ok_and(|read| read == PAGE);
         after = page.last().map(|record| record.id);
         found.extend(page.into_iter().filter(|record| {
@@ -249,7 +266,7 @@ async fn matching(app: &App, params: &SearchParams) -> Result<Vec<ThreadRecord>,
                 && params
                     .status
                     .as_deref()
-                    .is_none_or(|wanted| status(app, record) == wanted)
+                    .is_none_or(|wanted| status(access, record) == wanted)
         }));
         if !full {
             break;
@@ -266,8 +283,8 @@ fn metadata() -> Value {
 }
 
 /// Where a thread stands, in the API's words.
-fn status(app: &App, record: &ThreadRecord) -> &'static str {
-    if app.runs().is_active(record.id) {
+fn status(access: &Access, record: &ThreadRecord) -> &'static str {
+    if access.app().runs().is_active(&access.key(record.id)) {
         return "busy";
     }
     match record.status {
@@ -281,9 +298,13 @@ fn status(app: &App, record: &ThreadRecord) -> &'static str {
 }
 
 /// A thread as clients read it; `with_values` reads its whole log.
-async fn shown(app: &App, record: &ThreadRecord, with_values: bool) -> Result<Value, ApiError> {
+async fn shown(
+    access: &Access,
+    record: &ThreadRecord,
+    with_values: bool,
+) -> Result<Value, ApiError> {
     let fold = if with_values {
-        Some(app.fold(record.id).await?)
+        Some(access.fold(record.id).await?)
     } else {
         None
     };
@@ -294,7 +315,7 @@ async fn shown(app: &App, record: &ThreadRecord, with_values: bool) -> Result<Va
         "updated_at": time(record.updated_at),
         "state_updated_at": time(record.updated_at),
         "metadata": metadata(),
-        "status": status(app, record),
+        "status": status(access, record),
         "config": {"configurable": {}},
         "values": ran.map(values),
         "error": ran.and_then(failure),
@@ -303,10 +324,10 @@ async fn shown(app: &App, record: &ThreadRecord, with_values: bool) -> Result<Va
 }
 
 /// Makes a thread if it is not there.
-pub(crate) async fn ensure(app: &App, thread: ThreadId, title: &str) -> Result<(), ApiError> {
-    match app
+pub(crate) async fn ensure(access: &Access, thread: ThreadId, title: &str) -> Result<(), ApiError> {
+    match access
         .store()
-        .create_thread(&app.tenant(), thread, title, Utc::now())
+        .create_thread(access.tenant(), thread, title, Utc::now())
         .await
     {
         Ok(_) | Err(StoreError::ThreadExists(_)) => Ok(()),
@@ -315,8 +336,8 @@ pub(crate) async fn ensure(app: &App, thread: ThreadId, title: &str) -> Result<(
 }
 
 /// A thread's log, folded, or 404 also for one that is not there.
-pub(crate) async fn fold(app: &App, thread: ThreadId) -> Result<Fold, ApiError> {
-    match app.fold(thread).await {
+pub(crate) async fn fold(access: &Access, thread: ThreadId) -> Result<Fold, ApiError> {
+    match access.fold(thread).await {
         Err(ApiError::Store(StoreError::ThreadNotFound(_))) => Err(THREAD_NOT_FOUND),
         other => other,
     }

@@ -20,7 +20,7 @@ use ecs_agent_credentials::{
 use ecs_agent_lab::{LabAccount, LabConfig, LabServer, Scenario};
 use ecs_agent_runtime::Budgets;
 use ecs_agent_server::{InvocationFactory, ServerConfig, router};
-use ecs_agent_store::Store;
+use ecs_agent_store::{Store, TenantScope};
 use serde_json::json;
 
 use super::house::{ASSISTANT, House, get, post};
@@ -110,12 +110,17 @@ fn factory(
     store: Store,
     leak_guard: Arc<LeakGuard>,
 ) -> InvocationFactory {
-    Arc::new(move || {
+    Arc::new(move |_caller| {
         let secret = SecretText::from(account.secret_access_key.clone());
         let keys = StaticCredentials::new(&account.access_key_id, secret, None, None).unwrap();
         let settings = InvocationSettings {
             model: Arc::new(RunbookModel),
+            fallbacks: Vec::new(),
+            approvals: std::collections::BTreeMap::new(),
+            guidance: ecs_agent_core::TeamGuidance::default(),
             store: store.clone(),
+            tenant: TenantScope::local(),
+            person: None,
             endpoints: Endpoints::Override(url.parse().unwrap()),
             region: Some(region.parse().unwrap()),
             reference: CredentialReference::AssumeRole {
@@ -128,6 +133,7 @@ fn factory(
             hints: ServiceHints::default(),
             permissions: Permissions {
                 allow_write: false,
+                person_may_execute: true,
                 allow_sensitive_data: true,
             },
             budgets: Budgets::default(),

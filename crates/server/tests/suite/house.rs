@@ -7,11 +7,13 @@
 )]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
+use chrono::Utc;
 use ecs_agent_core::{
     InvocationSettings, Mode, Oversight, Permissions, Prompts, ServiceHints, Silent, TokioTimer,
     VerificationPace,
@@ -19,8 +21,10 @@ use ecs_agent_core::{
 use ecs_agent_credentials::{CredentialReference, Endpoints, LeakGuard, Sources};
 use ecs_agent_models::{Message, ModelReply, ModelRequest, ScriptedModel, ToolCall};
 use ecs_agent_runtime::Budgets;
-use ecs_agent_server::{InvocationFactory, ServerConfig, router};
-use ecs_agent_store::Store;
+use ecs_agent_server::{
+    Actions, ApiKeyParams, ApiKeys, Authentication, InvocationFactory, ServerConfig, router,
+};
+use ecs_agent_store::{Store, TenantScope};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -35,17 +39,41 @@ pub(super) struct House {
 
 impl House {
     pub(super) async fn new() -> Self {
+        Self::with(|_config| {}).await
+    }
+
+    /// A server that asks for API keys.
+    pub(super) async fn with_keys() -> Self {
+        Self::with(|config| config.authentication = Authentication::ApiKeys).await
+    }
+
+    pub(super) async fn with(change: impl FnOnce(&mut ServerConfig)) -> Self {
         let store = Store::memory().await.unwrap();
         let guard = LeakGuard::new();
         let factory = factory(store.clone(), Arc::clone(&guard));
         let listen = "127.0.0.1:0".parse().unwrap();
-        let config = ServerConfig::new(listen, store.clone(), Arc::clone(&guard));
+        let mut config = ServerConfig::new(listen, store.clone(), Arc::clone(&guard));
+        change(&mut config);
         Self {
             router: router(&config, factory.clone()),
             store,
             factory,
             guard,
         }
+    }
+
+    /// A new API key, as its person got to see it.
+    pub(super) async fn key(&self, tenant: &str, actions: Actions) -> String {
+        let tenant = TenantScope::authenticated(tenant.parse().unwrap());
+        let keys = ApiKeys::new(&self.store, &tenant, "the test");
+        let params = ApiKeyParams {
+            name: "test".to_owned(),
+            person: format!("ada@{}", tenant.tenant()),
+            actions,
+            lives: Duration::from_secs(3600),
+        };
+        let (key, _) = keys.create(params, Utc::now()).await.unwrap();
+        key.reveal().to_string()
     }
 
     /// A server of these threads on another address.
@@ -100,6 +128,13 @@ pub(super) fn get(path: &str) -> Request<Body> {
         .unwrap()
 }
 
+/// The same request with a credential.
+pub(super) fn with_key(mut request: Request<Body>, key: &str) -> Request<Body> {
+    let value = key.parse().unwrap();
+    request.headers_mut().insert("x-api-key", value);
+    request
+}
+
 pub(super) fn post(path: &str, body: &Value) -> Request<Body> {
     Request::post(path)
         .header(header::HOST, "localhost:2024")
@@ -126,10 +161,15 @@ pub(super) async fn read(response: Response) -> (StatusCode, Value) {
 
 /// Settings that reach no AWS: the script never calls a tool that needs it.
 fn factory(store: Store, leak_guard: Arc<LeakGuard>) -> InvocationFactory {
-    Arc::new(move || {
+    Arc::new(move |_caller| {
         let settings = InvocationSettings {
             model: Arc::new(ScriptedModel::from_fn(|request| Ok(script(request)))),
+            fallbacks: Vec::new(),
+            approvals: std::collections::BTreeMap::new(),
+            guidance: ecs_agent_core::TeamGuidance::default(),
             store: store.clone(),
+            tenant: TenantScope::local(),
+            person: None,
             endpoints: Endpoints::Aws,
             region: None,
             reference: CredentialReference::Static {
@@ -138,6 +178,7 @@ fn factory(store: Store, leak_guard: Arc<LeakGuard>) -> InvocationFactory {
             hints: ServiceHints::default(),
             permissions: Permissions {
                 allow_write: false,
+                person_may_execute: true,
                 allow_sensitive_data: false,
             },
             budgets: Budgets::default(),

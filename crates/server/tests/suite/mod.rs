@@ -1,4 +1,7 @@
+mod authentication;
 mod canaries;
 mod house;
 mod http;
 mod runs;
+mod scopes;
+mod tenants;

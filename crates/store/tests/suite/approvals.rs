@@ -1,7 +1,7 @@
 use ecs_agent_store::{AppendError, Approval, Seq};
 use serde_json::json;
 
-use super::{at, local, memory_with_thread, run, said, thread_id};
+use super::{at, local, said, thread_id};
 
 fn approval() -> Approval {
     Approval {
@@ -10,10 +10,9 @@ fn approval() -> Approval {
     }
 }
 
-#[test]
-fn an_approval_is_used_with_its_event_or_not_at_all() {
-    run(async {
-        let (store, thread) = memory_with_thread().await;
+conformance! {
+    an_approval_is_used_with_its_event_or_not_at_all(bench) {
+        let (store, thread) = bench.with_thread().await;
         assert_eq!(
             store.consumed_approval(&local(), "ab12").await.unwrap(),
             None
@@ -47,13 +46,10 @@ fn an_approval_is_used_with_its_event_or_not_at_all() {
             (thread, seq, at(7))
         );
         assert_eq!(used.approval, approval().approval);
-    });
-}
+    }
 
-#[test]
-fn an_approval_is_used_once_even_from_another_thread() {
-    run(async {
-        let (store, thread) = memory_with_thread().await;
+    an_approval_is_used_once_even_from_another_thread(bench) {
+        let (store, thread) = bench.with_thread().await;
         let other = thread_id(2);
         store
             .create_thread(&local(), other, "t", at(0))
@@ -90,13 +86,10 @@ fn an_approval_is_used_once_even_from_another_thread() {
                 .len(),
             0
         );
-    });
-}
+    }
 
-#[test]
-fn of_many_uses_at_once_one_wins() {
-    run(async {
-        let (store, _) = memory_with_thread().await;
+    of_many_uses_at_once_one_wins(bench) {
+        let (store, _) = bench.with_thread().await;
         let mut uses = Vec::new();
         for n in 10..60 {
             store
@@ -125,5 +118,5 @@ fn of_many_uses_at_once_one_wins() {
             }
         }
         assert_eq!(won, 1);
-    });
+    }
 }

@@ -108,48 +108,6 @@ fn every_damage_is_found() {
     }
 }
 
-#[test]
-fn equal_content_has_an_equal_hash_whatever_the_order_of_its_keys() {
-    run(async {
-        let mut hashes = Vec::new();
-        for text in [
-            r#"{"a":1,"b":{"c":2,"d":3}}"#,
-            r#"{"b":{"d":3,"c":2},"a":1}"#,
-        ] {
-            let store = Store::memory().await.unwrap();
-            let content = serde_json::from_str(text).unwrap();
-            hashes.push(
-                store
-                    .audit_append(&local(), &entry(1, content))
-                    .await
-                    .unwrap()
-                    .hash,
-            );
-        }
-        assert_eq!(hashes[0], hashes[1]);
-    });
-}
-
-#[test]
-fn a_threads_records_are_read_back() {
-    run(async {
-        let store = Store::memory().await.unwrap();
-        let written = store
-            .audit_append(&local(), &entry(1, json!({"step": 1})))
-            .await
-            .unwrap();
-        let elsewhere = AuditEntry {
-            thread: None,
-            ..entry(2, json!({}))
-        };
-        store.audit_append(&local(), &elsewhere).await.unwrap();
-        assert_eq!(
-            store.audit(&local(), thread_id(1)).await.unwrap(),
-            [written]
-        );
-    });
-}
-
 /// Every kind of record that an invocation writes, in the order of a repair.
 const KINDS: [&str; 9] = [
     "invocation_started",
@@ -294,10 +252,49 @@ fn a_record_put_in_is_found() {
     });
 }
 
+/// Each in a chain of its own: a record's hash covers the one before it.
 #[test]
-fn many_records_are_one_transaction_and_one_chain() {
+fn equal_content_has_an_equal_hash_whatever_the_order_of_its_keys() {
     run(async {
-        let store = Store::memory().await.unwrap();
+        let mut hashes = Vec::new();
+        for text in [
+            r#"{"a":1,"b":{"c":2,"d":3}}"#,
+            r#"{"b":{"d":3,"c":2},"a":1}"#,
+        ] {
+            let store = Store::memory().await.unwrap();
+            let content = serde_json::from_str(text).unwrap();
+            hashes.push(
+                store
+                    .audit_append(&local(), &entry(1, content))
+                    .await
+                    .unwrap()
+                    .hash,
+            );
+        }
+        assert_eq!(hashes[0], hashes[1]);
+    });
+}
+
+conformance! {
+    a_threads_records_are_read_back(bench) {
+        let store = bench.store().await;
+        let written = store
+            .audit_append(&local(), &entry(1, json!({"step": 1})))
+            .await
+            .unwrap();
+        let elsewhere = AuditEntry {
+            thread: None,
+            ..entry(2, json!({}))
+        };
+        store.audit_append(&local(), &elsewhere).await.unwrap();
+        assert_eq!(
+            store.audit(&local(), thread_id(1)).await.unwrap(),
+            [written]
+        );
+    }
+
+    many_records_are_one_transaction_and_one_chain(bench) {
+        let store = bench.store().await;
         let entries: Vec<AuditEntry> = (1..=300).map(|n| entry(n, json!({"n": n}))).collect();
         store.audit_append_all(&local(), &entries).await.unwrap();
         store.audit_append_all(&local(), &[]).await.unwrap();
@@ -308,5 +305,5 @@ fn many_records_are_one_transaction_and_one_chain() {
             newest.iter().map(|record| record.seq).collect::<Vec<_>>(),
             [299, 300]
         );
-    });
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ecs_agent_store::{Approval, Report, Seq, Store};
+use ecs_agent_store::{Approval, Seq, Store};
 use serde_json::json;
 
 use super::{at, local, run, said, thread_id};
@@ -133,42 +133,5 @@ fn a_write_that_is_given_up_half_way_leaves_nothing_locked() {
             .append(&local(), thread, last, &said(2, "after"))
             .await
             .unwrap();
-    });
-}
-
-#[test]
-fn a_report_is_replaced_by_a_later_one_of_its_kind() {
-    run(async {
-        let store = Store::memory().await.unwrap();
-        let thread = thread_id(1);
-        store
-            .create_thread(&local(), thread, "t", at(0))
-            .await
-            .unwrap();
-        for (second, text) in [(1, "first"), (2, "second")] {
-            store
-                .save_report(&local(), thread, "final_report", text, at(second))
-                .await
-                .unwrap();
-        }
-        let expected = Report {
-            kind: "final_report".to_owned(),
-            text: "second".to_owned(),
-            saved_at: at(2),
-        };
-        assert_eq!(
-            store
-                .report(&local(), thread, "final_report")
-                .await
-                .unwrap(),
-            Some(expected.clone())
-        );
-        assert_eq!(store.reports(&local(), thread).await.unwrap(), [expected]);
-        assert!(
-            store
-                .save_report(&local(), thread_id(9), "x", "x", at(0))
-                .await
-                .is_err()
-        );
     });
 }

@@ -2,14 +2,13 @@ use std::time::Duration;
 
 use ecs_agent_store::{LeaseError, ProcessIdentity, RunOwner, StoreError};
 
-use super::{at, local, memory_with_thread, run, run_id, thread_id};
+use super::{at, local, run_id, thread_id};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-#[test]
-fn a_thread_is_run_by_one_run_at_a_time() {
-    run(async {
-        let (store, thread) = memory_with_thread().await;
+conformance! {
+    a_thread_is_run_by_one_run_at_a_time(bench) {
+        let (store, thread) = bench.with_thread().await;
         let (one, two) = (
             RunOwner::this_process(run_id(1)),
             RunOwner::this_process(run_id(2)),
@@ -37,13 +36,10 @@ fn a_thread_is_run_by_one_run_at_a_time() {
             .acquire_run(&local(), thread, &two, at(3), MINUTE)
             .await
             .unwrap();
-    });
-}
+    }
 
-#[test]
-fn a_lease_is_kept_by_renewing_and_lost_by_expiring() {
-    run(async {
-        let (store, thread) = memory_with_thread().await;
+    a_lease_is_kept_by_renewing_and_lost_by_expiring(bench) {
+        let (store, thread) = bench.with_thread().await;
         let (one, two) = (RunOwner::unseen(run_id(1)), RunOwner::unseen(run_id(2)));
         let lease = store
             .acquire_run(&local(), thread, &one, at(0), MINUTE)
@@ -71,13 +67,10 @@ fn a_lease_is_kept_by_renewing_and_lost_by_expiring() {
             .renew_run(&local(), &taken, at(112), MINUTE)
             .await
             .unwrap();
-    });
-}
+    }
 
-#[test]
-fn a_person_may_take_over_what_cannot_be_seen() {
-    run(async {
-        let (store, thread) = memory_with_thread().await;
+    a_person_may_take_over_what_cannot_be_seen(bench) {
+        let (store, thread) = bench.with_thread().await;
         let (one, two) = (RunOwner::unseen(run_id(1)), RunOwner::unseen(run_id(2)));
         let lease = store
             .acquire_run(&local(), thread, &one, at(0), MINUTE)
@@ -94,14 +87,10 @@ fn a_person_may_take_over_what_cannot_be_seen() {
                 .await
                 .is_err()
         );
-    });
-}
+    }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn the_lease_of_a_killed_process_is_free_at_once() {
-    run(async {
-        let (store, thread) = memory_with_thread().await;
+    the_lease_of_a_killed_process_is_free_at_once(bench) {
+        let (store, thread) = bench.with_thread().await;
         let mut child = std::process::Command::new("sleep")
             .arg("60")
             .spawn()
@@ -125,13 +114,10 @@ fn the_lease_of_a_killed_process_is_free_at_once() {
             .acquire_run(&local(), thread, &next, at(1), MINUTE)
             .await
             .unwrap();
-    });
-}
+    }
 
-#[test]
-fn an_unknown_thread_cannot_be_run() {
-    run(async {
-        let (store, _) = memory_with_thread().await;
+    an_unknown_thread_cannot_be_run(bench) {
+        let (store, _) = bench.with_thread().await;
         let owner = RunOwner::this_process(run_id(1));
         let refused = store
             .acquire_run(&local(), thread_id(9), &owner, at(0), MINUTE)
@@ -140,5 +126,5 @@ fn an_unknown_thread_cannot_be_run() {
             refused,
             Err(LeaseError::Store(StoreError::ThreadNotFound(_)))
         ));
-    });
+    }
 }

@@ -1,12 +1,11 @@
 use ecs_agent_runtime::{Budgets, Event, EventBody, RunOutcome};
-use ecs_agent_store::{RecordStatus, Seq, Store, StoreError};
+use ecs_agent_store::{RecordStatus, Seq, StoreError};
 
-use super::{at, local, memory_with_thread, run, run_id, thread_id};
+use super::{at, local, run_id, thread_id};
 
-#[test]
-fn a_thread_is_made_once_and_found() {
-    run(async {
-        let (store, thread) = memory_with_thread().await;
+conformance! {
+    a_thread_is_made_once_and_found(bench) {
+        let (store, thread) = bench.with_thread().await;
         let found = store.thread(&local(), thread).await.unwrap().unwrap();
         assert_eq!(
             (found.title.as_str(), found.status),
@@ -15,13 +14,10 @@ fn a_thread_is_made_once_and_found() {
         assert_eq!(store.thread(&local(), thread_id(2)).await.unwrap(), None);
         let again = store.create_thread(&local(), thread, "", at(1)).await;
         assert!(matches!(again, Err(StoreError::ThreadExists(id)) if id == thread));
-    });
-}
+    }
 
-#[test]
-fn threads_are_paged_newest_first() {
-    run(async {
-        let store = Store::memory().await.unwrap();
+    threads_are_paged_newest_first(bench) {
+        let store = bench.store().await;
         for n in 1..=5 {
             store
                 .create_thread(&local(), thread_id(n), "t", at(0))
@@ -37,13 +33,10 @@ fn threads_are_paged_newest_first() {
             seen.extend(page.into_iter().map(|record| record.id));
         }
         assert_eq!(seen, [5, 4, 3, 2, 1].map(thread_id));
-    });
-}
+    }
 
-#[test]
-fn the_list_shows_where_a_thread_stood_at_its_last_event() {
-    run(async {
-        let (store, thread) = memory_with_thread().await;
+    the_list_shows_where_a_thread_stood_at_its_last_event(bench) {
+        let (store, thread) = bench.with_thread().await;
         let started = EventBody::RunStarted {
             run: run_id(1),
             budgets: Budgets::default(),
@@ -69,5 +62,5 @@ fn the_list_shows_where_a_thread_stood_at_its_last_event() {
             (record.status, record.updated_at),
             (RecordStatus::Cancelled, at(9))
         );
-    });
+    }
 }

@@ -15,7 +15,7 @@ use ecs_agent_credentials::{CredentialReference, Endpoints, LeakGuard};
 use ecs_agent_lab::{LabAccount, LabConfig, LabHandle, LabServer, Scenario};
 use ecs_agent_models::{DeltaSink, Message, Model, ModelError, ModelReply};
 use ecs_agent_runtime::{Budgets, ModelRequest};
-use ecs_agent_store::Store;
+use ecs_agent_store::{Store, TenantScope};
 use futures_util::future::BoxFuture;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
@@ -236,7 +236,12 @@ pub(super) fn settings(
     };
     InvocationSettings {
         model,
+        fallbacks: Vec::new(),
+        approvals: BTreeMap::new(),
+        guidance: ecs_agent_core::TeamGuidance::default(),
         store,
+        tenant: TenantScope::local(),
+        person: None,
         endpoints: Endpoints::Override(url.parse().unwrap()),
         region: Some(region.parse().unwrap()),
         reference: CredentialReference::AssumeRole {
@@ -249,6 +254,7 @@ pub(super) fn settings(
         hints: ServiceHints::default(),
         permissions: Permissions {
             allow_write: false,
+            person_may_execute: true,
             allow_sensitive_data: true,
         },
         budgets: Budgets::default(),
