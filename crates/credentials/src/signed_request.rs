@@ -29,7 +29,7 @@ const JSON: &str = "application/x-amz-json-1.1";
 pub struct SignedResponse {
     /// The HTTP status.
     pub status: u16,
-    /// The body: XML, for the Query protocol, also of an error.
+    /// The body, also of an error: XML for the Query protocol, else JSON.
     pub body: String,
     /// AWS's id of the request.
     pub request_id: Option<String>,
@@ -90,6 +90,33 @@ impl CredentialContext {
     ) -> Result<SignedResponse, SignedRequestError> {
         let region = self.region().map_err(SignedRequestError::Context)?;
         let message = Message::Form(form_body(form));
+        let answer = self.post_signed(service, &region, message).await?;
+        let endpoint = || self.endpoints().url_for(service, &region);
+        answer
+            .into_text()
+            .map_err(|flaw| SignedRequestError::Unreadable {
+                endpoint: endpoint(),
+                flaw,
+            })
+    }
+
+    /// Posts a message of the AWS JSON 1.1 protocol; for the rest as [`Self::post_signed_form`].
+    ///
+    /// `target` is the operation with its service's prefix, as `X-Amz-Target` wants it.
+    ///
+    /// # Errors
+    /// [`SignedRequestError`] if there is no answer.
+    ///
+    /// # Cancel safety
+    /// Dropping the future abandons the request; AWS may have served it.
+    pub async fn post_signed_json(
+        self: &Arc<Self>,
+        service: &str,
+        target: &str,
+        body: String,
+    ) -> Result<SignedResponse, SignedRequestError> {
+        let region = self.region().map_err(SignedRequestError::Context)?;
+        let message = Message::Json { target, body };
         let answer = self.post_signed(service, &region, message).await?;
         let endpoint = || self.endpoints().url_for(service, &region);
         answer

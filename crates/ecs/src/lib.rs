@@ -10,6 +10,7 @@ mod aws;
 mod catalogue;
 mod handover;
 mod identify;
+pub mod inspect;
 mod observation;
 mod observe;
 mod observe_policy;

@@ -1,21 +1,17 @@
-//! The Model Context Protocol: our tools in other people's assistants.
+//! The Model Context Protocol, both ways.
 //!
-//! [`serve_stdio`] offers five tools over standard input and output. What they do is behind the
-//! [`Backend`] trait, so that this crate knows the protocol and nothing of AWS: `server` gives the
-//! backend that runs each call as an invocation of its own.
+//! *Client*: other people's servers, asked in a diagnosis with this invocation's credentials.
+//!
+//! *Server*: [`serve_stdio`] offers our tools in other people's assistants. What they do is behind
+//! the [`Backend`] trait, so that this crate knows the protocol and nothing of AWS: `server` gives
+//! the backend that runs each call as an invocation of its own.
 //!
 //! **Invariant:** every tool reads. There is none that approves, answers or carries out, so what
 //! a model on the other side says can never become a person's decision.
 
-mod backend;
-mod catalogue;
 mod client;
-mod message;
-mod serve;
-mod text;
-mod tools;
+mod server;
 
-pub use backend::{Backend, BackendError, BoxFuture};
 pub use client::{
     ArgumentSources, Change, ChildAws, ChildCredentials, ChildError, ChildLog, ChildNetwork,
     ChildPool, ChildServer, Choice, ChoiceAnswer, ChoiceOption, Consent, DeclaredServer,
@@ -26,10 +22,13 @@ pub use client::{
     TokenError, TokenFile, ToolAnswer, ToolDefinition, ToolEffect, ToolError, ToolName,
     ToolRequest, Untrusted, Unusable, Whereabouts,
 };
-pub use message::{
-    DiagnoseParams, DiagnoseResponse, DiagnosisStatus, FindParams, FindResponse, FoundService,
-    Match, PlanResponse, Question, QuestionOption, ReportResponse, ThreadParams, ThreadSummary,
-    ThreadsParams, ThreadsResponse,
+pub use server::{
+    Action, AppName, Backend, BackendError, BoxFuture, BuildImageParams, ContainerizeParams,
+    CreateInfrastructureParams, DeleteAppParams, DeleteInfrastructureParams,
+    DeploymentStatusParams, DiagnoseParams, DiagnoseResponse, DiagnosisStatus, EcsQuestion,
+    FoundService, GuidanceParams, IdentifyParams, IdentifyResponse, ImagePullParams, Match,
+    McpError, NetworkParams, PlanResponse, PrerequisitesParams, Progress, Question, QuestionOption,
+    ReportResponse, ResourceManagementParams, ScanParams, ServiceEventsParams, StackParams,
+    TaskFailuresParams, TaskLogsParams, ThreadParams, ThreadSummary, ThreadsParams,
+    ThreadsResponse, ToolServer, TroubleshootingParams, WaitForServiceParams, serve, serve_stdio,
 };
-pub use serve::{McpError, serve, serve_stdio};
-pub use tools::ToolServer;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use ecs_agent_ecs::inspect::inspect_actions;
 use ecs_agent_ecs::{observe_actions, operate_actions};
 
 /// SDKs and the names that IAM has for their services.
@@ -75,6 +76,7 @@ fn no_operation_is_linked_in_that_is_not_in_the_catalogue() {
     let program = std::fs::read(env!("CARGO_BIN_EXE_ecs-deep-agent")).unwrap();
     let linked = linked_operations(&program);
     let known: BTreeSet<String> = observe_actions()
+        .chain(inspect_actions())
         .chain(operate_actions())
         .chain(FOR_CREDENTIALS)
         .map(str::to_owned)

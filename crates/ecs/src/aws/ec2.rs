@@ -2,10 +2,8 @@
 //!
 //! The EC2 SDK is a million lines; these are ten calls of one shape.
 
-use ecs_agent_credentials::SignedRequestError;
-
 use super::reading::{Source, collect_pages};
-use super::{AwsClients, AwsError, AwsErrorKind, Element, Page, Pages, Reading, TextCleaner};
+use super::{AwsClients, AwsError, Element, Page, Pages, Reading, TextCleaner};
 use crate::observation::{
     NatGatewaySnapshot, NetworkAclEntry, NetworkAclSnapshot, RouteSnapshot, RouteTableSnapshot,
     SecurityGroupSnapshot, SecurityRule, SubnetSnapshot, VpcEndpointSnapshot,
@@ -139,7 +137,7 @@ impl AwsClients {
             .map(|_| ())
     }
 
-    async fn describe<T>(
+    pub(super) async fn describe<T>(
         &self,
         call: &'static str,
         subject: impl Into<String>,
@@ -189,7 +187,7 @@ impl AwsClients {
                 self.note_date(read_at);
                 parse_answer(call, response.status, &response.body, &self.cleaner)
             }
-            Err(error) => Err(refused(call, &error, &self.cleaner)),
+            Err(error) => Err(AwsError::from_request(call, &error, &self.cleaner)),
         };
         Reading {
             source: Source {
@@ -201,26 +199,6 @@ impl AwsClients {
             outcome,
         }
     }
-}
-
-fn refused(call: &str, error: &SignedRequestError, cleaner: &TextCleaner) -> AwsError {
-    let message = cleaner.words(&error.to_string());
-    let kind = match error {
-        SignedRequestError::Context(_) | SignedRequestError::Renewal(_) => {
-            AwsErrorKind::CredentialsRejected {
-                code: "NoCredentials".to_owned(),
-            }
-        }
-        SignedRequestError::Unreadable { .. } => AwsErrorKind::Other {
-            code: "UnreadableResponse".to_owned(),
-        },
-        SignedRequestError::Unsignable { .. } | SignedRequestError::Unreachable { .. } | _ => {
-            AwsErrorKind::Unreachable {
-                code: "connection failed".to_owned(),
-            }
-        }
-    };
-    AwsError::of_kind(call, kind, message)
 }
 
 fn parse_answer(
@@ -255,13 +233,13 @@ fn numbered(name: &str, values: &[String]) -> Vec<(String, String)> {
         .collect()
 }
 
-fn filtered(name: &str, values: &[String]) -> Vec<(String, String)> {
+pub(super) fn filtered(name: &str, values: &[String]) -> Vec<(String, String)> {
     let mut params = numbered("Filter.1.Value", values);
     params.push(("Filter.1.Name".to_owned(), name.to_owned()));
     params
 }
 
-fn in_vpc(vpc: &str) -> Vec<(String, String)> {
+pub(super) fn in_vpc(vpc: &str) -> Vec<(String, String)> {
     filtered("vpc-id", &[vpc.to_owned()])
 }
 
@@ -297,7 +275,7 @@ fn rule_params(group: &str, rule: &SecurityRule) -> Vec<(String, String)> {
     params
 }
 
-fn subnet(item: &Element) -> SubnetSnapshot {
+pub(super) fn subnet(item: &Element) -> SubnetSnapshot {
     SubnetSnapshot {
         id: item.text("subnetId"),
         vpc_id: item.text("vpcId"),
@@ -308,7 +286,7 @@ fn subnet(item: &Element) -> SubnetSnapshot {
     }
 }
 
-fn security_group(item: &Element) -> SecurityGroupSnapshot {
+pub(super) fn security_group(item: &Element) -> SecurityGroupSnapshot {
     SecurityGroupSnapshot {
         id: item.text("groupId"),
         name: item.text("groupName"),

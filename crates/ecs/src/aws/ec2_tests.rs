@@ -1,4 +1,5 @@
 use super::*;
+use crate::aws::AwsErrorKind;
 
 fn items<T>(document: &str, list: &str, item: impl Fn(&Element) -> T) -> Vec<T> {
     Element::parse(document)

@@ -7,6 +7,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use ecs_agent_credentials::SignedRequestError;
 
 use super::TextCleaner;
 use crate::observation::GapReason;
@@ -90,6 +91,30 @@ impl AwsError {
             kind,
             message,
         }
+    }
+
+    /// Classifies why a request that this side signed itself has no answer.
+    pub(crate) fn from_request(
+        call: &str,
+        error: &SignedRequestError,
+        cleaner: &TextCleaner,
+    ) -> Self {
+        let kind = match error {
+            SignedRequestError::Context(_) | SignedRequestError::Renewal(_) => {
+                AwsErrorKind::CredentialsRejected {
+                    code: "NoCredentials".to_owned(),
+                }
+            }
+            SignedRequestError::Unreadable { .. } => AwsErrorKind::Other {
+                code: "UnreadableResponse".to_owned(),
+            },
+            SignedRequestError::Unsignable { .. } | SignedRequestError::Unreachable { .. } | _ => {
+                AwsErrorKind::Unreachable {
+                    code: "connection failed".to_owned(),
+                }
+            }
+        };
+        Self::of_kind(call, kind, cleaner.words(&error.to_string()))
     }
 
     /// Classifies what the SDK returned.

@@ -2,6 +2,8 @@
 
 mod clients;
 mod ec2;
+mod ec2_vpc;
+mod ecs_json;
 mod error;
 mod reading;
 mod text;
@@ -9,6 +11,7 @@ mod time;
 mod xml;
 
 pub use clients::{AwsClients, ClientsError};
+pub(crate) use ec2_vpc::{InternetGatewaySnapshot, NetworkInterfaceSnapshot, VpcSnapshot};
 pub use error::{AwsError, AwsErrorKind};
 pub(crate) use reading::{Page, Pages, Reading, Receipt, Source, collect_pages};
 pub use text::TextCleaner;

@@ -139,7 +139,7 @@ fn task_id(query: &str) -> Option<String> {
         .map(ToOwned::to_owned)
 }
 
-async fn list_clusters(clients: &AwsClients) -> Result<Vec<String>, AwsError> {
+pub(crate) async fn list_clusters(clients: &AwsClients) -> Result<Vec<String>, AwsError> {
     collect_pages(MOST_PAGES, |token| {
         let request = clients.ecs.list_clusters().set_next_token(token);
         async move {

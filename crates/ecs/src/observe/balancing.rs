@@ -68,7 +68,7 @@ pub(crate) async fn describe_target_groups(
         })
 }
 
-async fn target_health(clients: &AwsClients, arn: &str) -> Reading<Vec<TargetSnapshot>> {
+pub(crate) async fn target_health(clients: &AwsClients, arn: &str) -> Reading<Vec<TargetSnapshot>> {
     let request = clients
         .balancing
         .describe_target_health()

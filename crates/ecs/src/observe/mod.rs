@@ -7,9 +7,9 @@
 
 mod balancing;
 mod compute;
-mod images;
+pub(crate) mod images;
 mod logs;
-mod map;
+pub(crate) mod map;
 mod network;
 mod recorder;
 mod roles;
@@ -24,9 +24,9 @@ use futures_util::future::join_all;
 use crate::aws::{AwsClients, AwsError};
 use crate::observation::{Cited, Observation, SecretSnapshot, TaskDefinitionSnapshot};
 
-pub(crate) use balancing::describe_target_groups;
+pub(crate) use balancing::{describe_target_groups, target_groups, target_health};
 pub(crate) use compute::{family_and_revision, task_definitions};
-use recorder::Recorder;
+pub(crate) use recorder::Recorder;
 pub(crate) use scaling::read_scalable_target;
 pub(crate) use service::describe_service;
 pub use target::ServiceTarget;

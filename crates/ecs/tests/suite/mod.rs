@@ -1,4 +1,5 @@
 mod identify;
+mod inspect;
 mod observe;
 mod observe_policy;
 mod operate;

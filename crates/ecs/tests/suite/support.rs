@@ -7,6 +7,7 @@ use ecs_agent_credentials::{
     CredentialContext, CredentialReference, Endpoints, InvocationId, OperateGrant, ScopeRequest,
     SecretText, SessionPolicy, Sources, Statement, StaticCredentials,
 };
+use ecs_agent_ecs::inspect::Inspection;
 use ecs_agent_ecs::{
     Approval, Approved, AwsClients, Catalogue, Observation, ObserveOptions, Plan, Proposed,
     ServiceTarget, StepOutcome, analyse, observe, observe_policy, propose,
@@ -68,6 +69,12 @@ impl World {
     /// Narrows the clients' credentials to reading.
     pub(super) async fn may_read(&self) {
         let scope = ScopeRequest::observe(observe_policy().unwrap());
+        self.fill(scope).await;
+    }
+
+    /// Narrows the clients' credentials to what one question reads.
+    pub(super) async fn may_ask(&self, inspection: Inspection) {
+        let scope = ScopeRequest::observe(inspection.policy().unwrap());
         self.fill(scope).await;
     }
 
