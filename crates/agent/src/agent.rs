@@ -5,7 +5,9 @@ use std::sync::Arc;
 use ecs_agent_credentials::{CredentialContext, EndpointLimits, LeakBlocked, Sources};
 use ecs_agent_ecs::{Catalogue, CatalogueError, observe_operations};
 use ecs_agent_mcp::{ChildAws, McpTools};
-use ecs_agent_runtime::{EventBody, InterruptId, MessageId, RunId, ThreadId, ThreadStatus};
+use ecs_agent_runtime::{
+    AgentLimits, Configuration, EventBody, InterruptId, MessageId, RunId, ThreadId, ThreadStatus,
+};
 use ecs_agent_store::{LeaseError, StoreError};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -229,6 +231,35 @@ impl Ready {
     }
 }
 
+/// Takes what is configured into the thread's log, if it is another than what is there. What a team
+/// wants its agents to know is taken once: a thread keeps to what it began with.
+async fn configure(log: &mut ThreadLog, session: &Session) -> Result<(), AgentError> {
+    let settings = &session.settings;
+    let spec = log.thread().spec();
+    let limits = std::iter::once(spec)
+        .chain(&spec.subagents)
+        .filter_map(|agent| {
+            let window_tokens = settings.model.profile(&agent.name).input_window?;
+            let limits = AgentLimits {
+                window_tokens: Some(window_tokens),
+                max_steps: None,
+            };
+            Some((agent.name.clone(), limits))
+        });
+    let mut wanted = settings
+        .guidance
+        .configuration(settings.approvals.clone(), limits.collect());
+    let present = log.state().configuration();
+    if *present != Configuration::default() {
+        wanted.guidance = present.guidance.clone();
+    }
+    if *present != wanted {
+        let configuration = wanted;
+        log.append(EventBody::Configured { configuration }).await?;
+    }
+    Ok(())
+}
+
 /// Logs what starts this run. `None` when there is nothing to run: the thread ended, or waits.
 async fn begin(
     log: &mut ThreadLog,
@@ -272,6 +303,7 @@ async fn begin(
             ThreadStatus::Idle | ThreadStatus::Running => {}
         },
     }
+    configure(log, session).await?;
     let run = RunId::new(Uuid::now_v7());
     log.append(EventBody::RunStarted {
         run,

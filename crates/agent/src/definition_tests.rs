@@ -93,7 +93,12 @@ fn first_request(name: &str) -> ModelRequest {
         .into_iter()
         .find_map(|effect| match effect {
             Effect::CallModel { request, .. } => Some(request),
-            Effect::CallTool { .. } | Effect::AskPerson { .. } | Effect::EndRun { .. } => None,
+            Effect::Compact { .. }
+            | Effect::UseFiles { .. }
+            | Effect::RaiseInterrupt { .. }
+            | Effect::CallTool { .. }
+            | Effect::AskPerson { .. }
+            | Effect::EndRun { .. } => None,
         });
     request.unwrap()
 }

@@ -1,20 +1,22 @@
 //! Carries out what the state machine asks for, and logs each outcome before anything follows
 //! from it.
 //!
-//! The driver is the boring half: [`Thread::effects`] says what is outstanding, the driver starts
-//! whatever is not in flight, and every completion becomes an event. It keeps nothing that is not
-//! in the log, so a process that dies anywhere is continued by folding the log again.
+//! The driver is the boring half: [`Thread::outstanding`](ecs_agent_runtime::Thread::outstanding)
+//! says what is outstanding, the driver starts whatever is not in flight, and every completion
+//! becomes an event. It keeps nothing that is not in the log, so a process that dies anywhere is
+//! continued by folding the log again.
+
+mod files;
+mod models;
+mod streaming;
 
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
 
-use ecs_agent_credentials::Sink;
-use ecs_agent_models::{ModelReply, NoDeltas};
 use ecs_agent_runtime::{
     AgentName, Attempt, Budget, Effect, EffectKey, EventBody, FramePath, InterruptId, Message,
-    ModelRequest, RunOutcome, ToolCall, ToolOutcome,
+    ModelRequest, RunOutcome, ToolCall, ToolCallId, ToolOutcome,
 };
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -23,17 +25,13 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::exits::{self, LEAK_GUARD};
-use crate::framing::framed;
+use crate::exits::LEAK_GUARD;
 use crate::log::{LogError, ThreadLog};
 use crate::runbook::RunbookModel;
 use crate::session::Session;
 use crate::settings::Oversight;
-use crate::supervision::{self, Standing, closing, takeovers};
+use crate::supervision::{Standing, closing, takeovers};
 use crate::tools::{Intent, ToolInput, ToolReply, Toolbox};
-
-/// Longest wait between two tries of a model call.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
 /// How the driver came to a stop.
 #[derive(Debug)]
@@ -48,6 +46,19 @@ pub(crate) enum Stop {
 type Completion = (EffectKey, EventBody);
 type InFlight<'a> = FuturesUnordered<LocalBoxFuture<'a, Completion>>;
 
+/// What is in flight. Reads may be dropped at any moment; a change to AWS is always waited for.
+struct Flight<'a> {
+    reads: InFlight<'a>,
+    writes: InFlight<'a>,
+    busy: BTreeSet<EffectKey>,
+}
+
+impl Flight<'_> {
+    fn is_empty(&self) -> bool {
+        self.reads.is_empty() && self.writes.is_empty()
+    }
+}
+
 /// Drives the thread until the run ends or waits for a person.
 ///
 /// # Cancel safety
@@ -59,25 +70,33 @@ pub(crate) async fn drive(
     toolbox: &Toolbox,
     cancel: &CancellationToken,
 ) -> Result<Stop, LogError> {
-    // Reads may be dropped at any moment; a change to AWS is always waited for.
-    let mut reads: InFlight<'_> = FuturesUnordered::new();
-    let mut writes: InFlight<'_> = FuturesUnordered::new();
-    let mut busy: BTreeSet<EffectKey> = BTreeSet::new();
+    let mut flight = Flight {
+        reads: FuturesUnordered::new(),
+        writes: FuturesUnordered::new(),
+        busy: BTreeSet::new(),
+    };
     let mut stopping = false;
 
     loop {
         // Something was withheld: whatever it was, this run cannot be trusted with credentials.
         if !stopping && session.context.withheld().is_some() && !is_ending(log) {
             stopping = true;
-            reads.clear();
+            flight.reads.clear();
             let by = LEAK_GUARD.to_owned();
             log.append(EventBody::CancelRequested { by }).await?;
         }
-        for effect in log.thread().effects() {
-            let key = effect.key();
+        let mut asked = false;
+        for key in log.thread().outstanding() {
+            if flight.busy.contains(&key) {
+                continue;
+            }
+            // Starting one effect can make another one moot.
+            let Some(effect) = log.thread().effect(&key) else {
+                continue;
+            };
             match effect {
                 Effect::EndRun { outcome } => {
-                    if writes.is_empty() {
+                    if flight.writes.is_empty() {
                         let outcome = last_words(log, session, outcome);
                         log.append(EventBody::RunEnded {
                             outcome: outcome.clone(),
@@ -85,64 +104,39 @@ pub(crate) async fn drive(
                         .await?;
                         return Ok(Stop::Ended(outcome));
                     }
-                    reads.clear();
+                    flight.reads.clear();
                 }
                 Effect::AskPerson { .. } => {}
-                Effect::CallModel {
+                Effect::RaiseInterrupt {
                     frame,
-                    request,
-                    attempt,
+                    call_id,
+                    payload,
                 } => {
-                    if busy.insert(key.clone()) {
-                        let standing = standing(log, session);
-                        let asked = ask_model(session, key, frame, request, attempt, standing);
-                        reads.push(Box::pin(asked));
-                    }
+                    log.append(raise(frame, call_id, payload)).await?;
+                    asked = true;
                 }
-                Effect::CallTool {
-                    frame,
-                    agent,
-                    call,
-                    answer,
-                    attempt,
-                } => {
-                    if busy.insert(key.clone()) {
-                        let input = ToolInput {
-                            arguments: call.arguments.clone(),
-                            answer,
-                            attempt,
-                            values: log.state().values().clone(),
-                            said: said(log),
-                            takeovers: takeovers(log.state()),
-                        };
-                        let intent = intent_of(toolbox, &agent, &call, &input);
-                        if attempt == Attempt::First {
-                            match log.append_intent(&frame, &call.id, &intent).await {
-                                Err(error) if error.is_used_approval() => {
-                                    log.append_intent(&frame, &call.id, &Intent::Reads).await?;
-                                    let refused = refused(frame, call, &error);
-                                    reads.push(Box::pin(std::future::ready((key, refused))));
-                                    continue;
-                                }
-                                appended => appended?,
-                            }
-                        }
-                        let work = call_tool(session, toolbox, key, frame, agent, call, input);
-                        match intent {
-                            Intent::Reads => reads.push(Box::pin(work)),
-                            Intent::BeginsPlan { .. } | Intent::Writes => {
-                                writes.push(Box::pin(work))
-                            }
-                        }
-                    }
+                other @ (Effect::CallModel { .. }
+                | Effect::Compact { .. }
+                | Effect::UseFiles { .. }
+                | Effect::CallTool { .. }) => {
+                    start(other, key, log, session, toolbox, &mut flight).await?
                 }
             }
         }
-        if reads.is_empty() && writes.is_empty() {
+        if flight.is_empty() {
+            // A question that could not be logged as it was has been answered by a notice.
+            if asked {
+                continue;
+            }
             return Ok(Stop::Interrupted);
         }
 
         let remaining = log.remaining_time();
+        let Flight {
+            reads,
+            writes,
+            busy,
+        } = &mut flight;
         tokio::select! {
             biased;
             Some((key, event)) = writes.next(), if !writes.is_empty() => {
@@ -167,6 +161,130 @@ pub(crate) async fn drive(
     }
 }
 
+/// Starts what takes its time.
+async fn start<'a>(
+    effect: Effect,
+    key: EffectKey,
+    log: &mut ThreadLog,
+    session: &'a Session,
+    toolbox: &'a Toolbox,
+    flight: &mut Flight<'a>,
+) -> Result<(), LogError> {
+    match effect {
+        Effect::CallModel {
+            frame,
+            request,
+            attempt,
+            fallback,
+            not_before,
+            may_shorten,
+        } => {
+            let call = models::Call {
+                oversight: oversight(log, session, &frame, &request),
+                frame,
+                request,
+                attempt,
+                fallback,
+                not_before,
+                may_shorten,
+                attempts: session.settings.budgets.max_model_attempts,
+            };
+            let ask = models::ask(session, call);
+            flight.reads.push(keyed(key.clone(), ask));
+        }
+        Effect::Compact {
+            frame,
+            request,
+            fallback,
+            keep_from,
+            clip_chars,
+            plain_summary,
+        } => {
+            let summary = models::summarise(session, request, fallback, plain_summary);
+            let event = async move {
+                let (summary, usage) = summary.await;
+                EventBody::Compacted {
+                    frame,
+                    keep_from,
+                    clip_chars,
+                    summary,
+                    usage,
+                }
+            };
+            flight.reads.push(keyed(key.clone(), event));
+        }
+        Effect::UseFiles {
+            frame,
+            call_id,
+            operation,
+            attempt,
+        } => {
+            if attempt == Attempt::First {
+                log.append_intent(&frame, &call_id, &Intent::Reads).await?;
+            }
+            let files = log.state().files().clone();
+            let event = async move {
+                EventBody::ToolReturned {
+                    frame,
+                    call_id,
+                    outcome: files::carry_out(session, operation, files).await,
+                }
+            };
+            flight.reads.push(keyed(key.clone(), event));
+        }
+        Effect::CallTool {
+            frame,
+            agent,
+            call,
+            answer,
+            attempt,
+        } => {
+            let input = ToolInput {
+                arguments: call.arguments.clone(),
+                answer,
+                attempt,
+                values: log.state().values().clone(),
+                said: said(log),
+                takeovers: takeovers(log.state()),
+            };
+            let intent = intent_of(toolbox, &agent, &call, &input);
+            if attempt == Attempt::First {
+                match log.append_intent(&frame, &call.id, &intent).await {
+                    Err(error) if error.is_used_approval() => {
+                        log.append_intent(&frame, &call.id, &Intent::Reads).await?;
+                        let refused = refused(frame, call, &error);
+                        let done = std::future::ready(refused);
+                        flight.reads.push(keyed(key.clone(), done));
+                        flight.busy.insert(key);
+                        return Ok(());
+                    }
+                    appended => appended?,
+                }
+            }
+            let work = keyed(
+                key.clone(),
+                call_tool(session, toolbox, frame, agent, call, input),
+            );
+            match intent {
+                Intent::Reads => flight.reads.push(work),
+                Intent::BeginsPlan { .. } | Intent::Writes => flight.writes.push(work),
+            }
+        }
+        Effect::AskPerson { .. } | Effect::RaiseInterrupt { .. } | Effect::EndRun { .. } => {
+            return Ok(());
+        }
+    }
+    flight.busy.insert(key);
+    Ok(())
+}
+
+fn keyed<'a>(
+    key: EffectKey,
+    work: impl Future<Output = EventBody> + 'a,
+) -> LocalBoxFuture<'a, Completion> {
+    Box::pin(async move { (key, work.await) })
+}
+
 fn is_ending(log: &ThreadLog) -> bool {
     log.thread().outstanding() == [EffectKey::End]
 }
@@ -177,62 +295,6 @@ fn intent_of(toolbox: &Toolbox, agent: &AgentName, call: &ToolCall, input: &Tool
         .map_or(Intent::Reads, |tool| tool.intent(input))
 }
 
-async fn ask_model(
-    session: &Session,
-    key: EffectKey,
-    frame: FramePath,
-    request: ModelRequest,
-    attempt: u32,
-    standing: Option<Standing>,
-) -> Completion {
-    let replied = |frame, reply: ModelReply| EventBody::ModelReplied {
-        frame,
-        text: reply.text,
-        tool_calls: reply.tool_calls,
-        reasoning: reply.reasoning,
-        finish: reply.finish,
-        usage: reply.usage,
-    };
-    if let Some(standing) = &standing
-        && let Some(reply) = supervision::before(&request, standing)
-    {
-        return (key, replied(frame, reply));
-    }
-    if attempt > 1 {
-        let wait = Duration::from_secs(1u64 << attempt.saturating_sub(2).min(5));
-        session
-            .settings
-            .timer
-            .sleep(wait.min(LONGEST_BACKOFF))
-            .await;
-    }
-    if exits::inspect(&session.context, Sink::ModelRequest, &request).is_err() {
-        return (key, exits::model_refused(frame));
-    }
-    let shown = framed(request.clone(), &session.frame_key);
-    let most = session.settings.budgets.max_model_attempts;
-    let event = match (
-        session.settings.model.respond(shown, &NoDeltas).await,
-        standing,
-    ) {
-        (Ok(reply), Some(standing)) => {
-            replied(frame, supervision::after(&request, reply, &standing))
-        }
-        (Ok(reply), None) => replied(frame, reply),
-        (Err(error), Some(standing)) if !error.is_retryable() || attempt >= most => {
-            let reply = supervision::instead_of(&request, &error, &standing);
-            replied(frame, reply)
-        }
-        (Err(error), _) => EventBody::ModelFailed {
-            frame,
-            error: error.to_string(),
-            retryable: error.is_retryable(),
-            usage: error.usage(),
-        },
-    };
-    (key, event)
-}
-
 /// How far the work is, where the runbook watches over a model; `None` where nobody does.
 fn standing(log: &ThreadLog, session: &Session) -> Option<Standing> {
     let settings = &session.settings;
@@ -241,6 +303,23 @@ fn standing(log: &ThreadLog, session: &Session) -> Option<Standing> {
     }
     let turn = said(log).len();
     Some(Standing::of(log.state().values(), settings.mode, turn))
+}
+
+/// What the runbook needs to watch over one model call: the work, and the whole history, also where
+/// the model reads a summary of it.
+fn oversight(
+    log: &ThreadLog,
+    session: &Session,
+    frame: &FramePath,
+    request: &ModelRequest,
+) -> Option<models::Watched> {
+    let standing = standing(log, session)?;
+    let messages = log.state().frame(frame)?.messages().to_vec();
+    let history = ModelRequest {
+        messages,
+        ..request.clone()
+    };
+    Some(models::Watched { standing, history })
 }
 
 /// What a person is told at the end: the program's verdict, whatever the model said.
@@ -268,12 +347,11 @@ fn said(log: &ThreadLog) -> Vec<String> {
 async fn call_tool(
     session: &Session,
     toolbox: &Toolbox,
-    key: EffectKey,
     frame: FramePath,
     agent: AgentName,
     call: ToolCall,
     input: ToolInput,
-) -> Completion {
+) -> EventBody {
     let reply = match toolbox.find(agent.as_str(), &call.name) {
         None => ToolReply::Returned(ToolOutcome::error(format!(
             "agent `{agent}` has no tool `{}`",
@@ -281,15 +359,14 @@ async fn call_tool(
         ))),
         Some(tool) => survive(tool.call(session, input)).await,
     };
-    let event = match reply {
+    match reply {
         ToolReply::Returned(outcome) => EventBody::ToolReturned {
             frame,
             call_id: call.id,
             outcome,
         },
-        ToolReply::Ask(payload) => raise(frame, &call, payload),
-    };
-    (key, event)
+        ToolReply::Ask(payload) => raise(frame, call.id, payload),
+    }
 }
 
 /// A second run of a plan: nothing is done, and the agent is told.
@@ -303,10 +380,10 @@ fn refused(frame: FramePath, call: ToolCall, error: &LogError) -> EventBody {
     }
 }
 
-fn raise(frame: FramePath, call: &ToolCall, payload: Value) -> EventBody {
+fn raise(frame: FramePath, call_id: ToolCallId, payload: Value) -> EventBody {
     EventBody::InterruptRaised {
         frame,
-        call_id: call.id.clone(),
+        call_id,
         interrupt_id: InterruptId::new(Uuid::now_v7()),
         payload,
     }

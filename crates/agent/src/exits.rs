@@ -45,9 +45,13 @@ pub(crate) fn event_or_notice(
     let sink = match event {
         EventBody::ToolReturned { .. } => Sink::ToolResult,
         EventBody::RunStarted { .. }
+        | EventBody::Configured { .. }
         | EventBody::HumanSaid { .. }
         | EventBody::ModelReplied { .. }
         | EventBody::ModelFailed { .. }
+        | EventBody::ModelFellBack { .. }
+        | EventBody::ContextOverflowed { .. }
+        | EventBody::Compacted { .. }
         | EventBody::ToolStarted { .. }
         | EventBody::InterruptRaised { .. }
         | EventBody::InterruptAnswered { .. }
@@ -65,10 +69,13 @@ pub(crate) fn event_or_notice(
             call_id,
             outcome: ToolOutcome::error(LeakBlocked::NOTICE),
         }),
-        EventBody::ModelReplied { frame, .. } | EventBody::ModelFailed { frame, .. } => {
-            Ok(model_refused(frame))
-        }
+        EventBody::ModelReplied { frame, .. }
+        | EventBody::ModelFailed { frame, .. }
+        | EventBody::ModelFellBack { frame, .. }
+        | EventBody::ContextOverflowed { frame, .. }
+        | EventBody::Compacted { frame, .. } => Ok(model_refused(frame)),
         EventBody::RunStarted { .. }
+        | EventBody::Configured { .. }
         | EventBody::HumanSaid { .. }
         | EventBody::ToolStarted { .. }
         | EventBody::InterruptAnswered { .. }
@@ -84,6 +91,7 @@ pub(crate) fn model_refused(frame: ecs_agent_runtime::FramePath) -> EventBody {
         frame,
         error: LeakBlocked::NOTICE.to_owned(),
         retryable: false,
+        retry_after_ms: None,
         usage: Usage::default(),
     }
 }
@@ -148,6 +156,7 @@ mod tests {
                 frame: frame.clone(),
                 error: text.to_owned(),
                 retryable: true,
+                retry_after_ms: None,
                 usage: Usage::default(),
             },
             EventBody::ToolReturned {

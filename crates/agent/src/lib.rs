@@ -13,7 +13,9 @@ mod books;
 mod definition;
 mod driver;
 mod exits;
+mod folder;
 mod framing;
+mod guidance;
 mod invocation;
 mod log;
 mod progress;
@@ -28,9 +30,10 @@ mod trail;
 
 pub use agent::{AgentError, EcsDeepAgent, Input, Ready, WantsContext, WantsSettings};
 pub use definition::agent_definition;
+pub use guidance::{GuidanceError, TeamGuidance};
 pub use invocation::{InvocationError, InvocationResult, InvocationStatus, OpenInterrupt, invoke};
 pub use log::LogError;
-pub use progress::{Progress, ProgressSink, Silent};
+pub use progress::{Piece, Progress, ProgressSink, Silent};
 pub use prompts::{PromptError, Prompts};
 pub use runbook::RunbookModel;
 pub use settings::{

@@ -100,7 +100,7 @@ impl LiveProgress {
                     self.line(state, &format!("  {}", self.conclusion(text)));
                 }
             }
-            EventBody::ModelFailed { error, .. } => {
+            EventBody::ModelFailed { error, .. } | EventBody::ModelFellBack { error, .. } => {
                 self.line(
                     state,
                     &format!("  {} {}", self.mark(ToolStatus::Error), escape_line(error)),
@@ -134,7 +134,13 @@ impl LiveProgress {
                 self.line(state, &self.palette.paint(Meaning::Warning, text));
             }
             EventBody::RunEnded { outcome } => self.ended(state, outcome),
+            EventBody::Compacted { .. } => {
+                let text = "  the conversation so far was replaced by a summary";
+                self.line(state, &self.palette.paint(Meaning::Quiet, text));
+            }
             EventBody::RunStarted { .. }
+            | EventBody::Configured { .. }
+            | EventBody::ContextOverflowed { .. }
             | EventBody::HumanSaid { .. }
             | EventBody::InterruptAnswered { .. } => {}
         }
@@ -260,6 +266,8 @@ impl ProgressSink for LiveProgress {
                     spinner.finish_and_clear();
                 }
             }
+            // What a model writes comes whole with its event.
+            Progress::Delta { .. } => {}
             Progress::Note { text, .. } if self.is_live() => self.busy(&mut state, text),
             // A watch says the same again and again: what is new is told, and now and then that
             // it still goes on.

@@ -21,7 +21,7 @@ pub struct ToolSpec {
 pub struct BuiltinTools {
     /// `write_todos`.
     pub todos: bool,
-    /// `ls`, `read_file`, `write_file`, `edit_file`, `glob`, `grep`.
+    /// `ls`, `read_file`, `write_file`, `edit_file`, `delete`, `glob`, `grep`.
     pub files: bool,
 }
 

@@ -17,10 +17,15 @@ pub struct Budgets {
     pub max_tool_calls: u32,
     /// Tokens read and written.
     pub max_tokens: u64,
+    /// Money, in millionths of a US dollar, as far as prices are known. `None` is without limit.
+    pub max_cost_microdollars: Option<u64>,
     /// Working time.
     pub max_seconds: u64,
     /// How often one model call is tried before its agent gives up.
     pub max_model_attempts: u32,
+    /// How often a call may get the same answer before it is refused; as often again, and the agent
+    /// is ended. 0 is without limit.
+    pub max_repeats: u32,
 }
 
 impl Default for Budgets {
@@ -29,8 +34,10 @@ impl Default for Budgets {
             max_steps: 200,
             max_tool_calls: 400,
             max_tokens: 2_000_000,
+            max_cost_microdollars: None,
             max_seconds: 3_600,
             max_model_attempts: 4,
+            max_repeats: 4,
         }
     }
 }
@@ -47,6 +54,10 @@ pub enum Budget {
     Tokens,
     /// Working time.
     Time,
+    /// Money.
+    Cost,
+    /// The same call with the same answer.
+    Repeats,
 }
 
 impl fmt::Display for Budget {
@@ -56,6 +67,8 @@ impl fmt::Display for Budget {
             Self::ToolCalls => "tool calls",
             Self::Tokens => "tokens",
             Self::Time => "working time",
+            Self::Cost => "cost",
+            Self::Repeats => "repeated calls",
         })
     }
 }

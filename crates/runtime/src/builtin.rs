@@ -5,12 +5,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::agent::{AgentSpec, ToolSpec};
-use crate::files::{EditScope, FileError, Grep, GrepOutput, VirtualFiles};
-use crate::path::FilePath;
+use crate::configuration::Configuration;
+use crate::file_operation::default_read_lines;
+use crate::files::FileError;
 use crate::todo::Todo;
 
 const MAX_TODOS: usize = 100;
-const DEFAULT_READ_LINES: usize = 100;
 
 /// The built-in tools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,25 +20,32 @@ pub(crate) enum Builtin {
     ReadFile,
     WriteFile,
     EditFile,
+    Delete,
     Glob,
     Grep,
+    CompactConversation,
     Task,
 }
 
 impl Builtin {
     const TODOS: [Self; 1] = [Self::WriteTodos];
-    const FILES: [Self; 6] = [
+    const FILES: [Self; 7] = [
         Self::Ls,
         Self::ReadFile,
         Self::WriteFile,
         Self::EditFile,
+        Self::Delete,
         Self::Glob,
         Self::Grep,
     ];
+    const CONTEXT: [Self; 1] = [Self::CompactConversation];
     const SUBAGENTS: [Self; 1] = [Self::Task];
 
     /// The built-in tools that an agent has.
-    pub(crate) fn of(spec: &AgentSpec) -> impl Iterator<Item = Self> {
+    pub(crate) fn of(
+        spec: &AgentSpec,
+        configuration: &Configuration,
+    ) -> impl Iterator<Item = Self> {
         let todos: &[Self] = if spec.builtin.todos {
             &Self::TODOS
         } else {
@@ -54,7 +61,17 @@ impl Builtin {
         } else {
             &Self::SUBAGENTS
         };
-        todos.iter().chain(files).chain(subagents).copied()
+        let context: &[Self] = if configuration.offer_compaction {
+            &Self::CONTEXT
+        } else {
+            &[]
+        };
+        todos
+            .iter()
+            .chain(files)
+            .chain(context)
+            .chain(subagents)
+            .copied()
     }
 
     pub(crate) const fn name(self) -> &'static str {
@@ -64,8 +81,10 @@ impl Builtin {
             Self::ReadFile => "read_file",
             Self::WriteFile => "write_file",
             Self::EditFile => "edit_file",
+            Self::Delete => "delete",
             Self::Glob => "glob",
             Self::Grep => "grep",
+            Self::CompactConversation => "compact_conversation",
             Self::Task => "task",
         }
     }
@@ -77,7 +96,9 @@ impl Builtin {
                  in_progress. At most one call a turn."
                     .to_owned()
             }
-            Self::Ls => "List a directory of the thread's files.".to_owned(),
+            Self::Ls => {
+                "List a directory of the thread's files; all paths are absolute.".to_owned()
+            }
             Self::ReadFile => "Read a file with line numbers. offset counts lines from 0; read a \
                                long file in pieces."
                 .to_owned(),
@@ -85,10 +106,16 @@ impl Builtin {
             Self::EditFile => "Replace exact text in a file. old_string must be unique in it, \
                                unless replace_all is set."
                 .to_owned(),
+            Self::Delete => "Delete a file, or a directory with all that is in it.".to_owned(),
             Self::Glob => "Find files by pattern: a bare name matches at any depth; *, **, ? and \
                            {a,b} work."
                 .to_owned(),
             Self::Grep => "Find lines that contain a literal text.".to_owned(),
+            Self::CompactConversation => {
+                "Have your conversation so far replaced by a summary, between two pieces of work. \
+                 The whole of it stays readable in a file."
+                    .to_owned()
+            }
             Self::Task => {
                 let mut text = "Hand a task to a subagent. It sees only the description, shares \
                                 the files, and returns one text. Several calls in one turn run \
@@ -103,7 +130,7 @@ impl Builtin {
     }
 
     fn input_schema(self, agent: &AgentSpec) -> Value {
-        let path = json!({"type": "string", "description": "Absolute path."});
+        let path = json!({"type": "string"});
         match self {
             Self::WriteTodos => object(
                 json!({"todos": {"type": "array", "items": {
@@ -121,7 +148,7 @@ impl Builtin {
                 json!({
                     "file_path": path,
                     "offset": {"type": "integer", "minimum": 0, "default": 0},
-                    "limit": {"type": "integer", "minimum": 1, "default": DEFAULT_READ_LINES},
+                    "limit": {"type": "integer", "minimum": 1, "default": default_read_lines()},
                 }),
                 &["file_path"],
             ),
@@ -138,6 +165,8 @@ impl Builtin {
                 }),
                 &["file_path", "old_string", "new_string"],
             ),
+            Self::Delete => object(json!({"file_path": path}), &["file_path"]),
+            Self::CompactConversation => object(json!({}), &[]),
             Self::Glob => object(
                 json!({"pattern": {"type": "string"}, "path": {"type": "string", "default": "/"}}),
                 &["pattern"],
@@ -186,10 +215,21 @@ fn object(properties: Value, required: &[&str]) -> Value {
     json!({"type": "object", "properties": properties, "required": required})
 }
 
-/// Every tool of an agent, built-in ones first, as a model request carries them.
+/// Every tool of an agent, built-in ones first, as a model request carries them when nothing is
+/// configured.
 #[must_use]
 pub fn tools_of(agent: &AgentSpec) -> Vec<ToolSpec> {
-    let builtin: Vec<ToolSpec> = Builtin::of(agent).map(|tool| tool.spec(agent)).collect();
+    configured_tools_of(agent, &Configuration::default())
+}
+
+/// The same, as configured.
+pub(crate) fn configured_tools_of(
+    agent: &AgentSpec,
+    configuration: &Configuration,
+) -> Vec<ToolSpec> {
+    let builtin: Vec<ToolSpec> = Builtin::of(agent, configuration)
+        .map(|tool| tool.spec(agent))
+        .collect();
     let own = agent
         .tools
         .iter()
@@ -207,73 +247,6 @@ pub(crate) struct TaskArguments {
 #[derive(Debug, Deserialize)]
 struct WriteTodosArguments {
     todos: Vec<Todo>,
-}
-
-#[derive(Debug, Deserialize)]
-struct LsArguments {
-    #[serde(default = "root")]
-    path: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct ReadFileArguments {
-    file_path: String,
-    #[serde(default)]
-    offset: usize,
-    #[serde(default = "default_read_lines")]
-    limit: usize,
-}
-
-#[derive(Debug, Deserialize)]
-struct WriteFileArguments {
-    file_path: String,
-    content: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct EditFileArguments {
-    file_path: String,
-    old_string: String,
-    new_string: String,
-    #[serde(default)]
-    replace_all: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct GlobArguments {
-    pattern: String,
-    #[serde(default = "root")]
-    path: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct GrepArguments {
-    pattern: String,
-    #[serde(default = "root")]
-    path: String,
-    #[serde(default)]
-    glob: Option<String>,
-    #[serde(default)]
-    output_mode: OutputMode,
-    #[serde(default)]
-    max_count: Option<usize>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum OutputMode {
-    #[default]
-    FilesWithMatches,
-    Content,
-    Count,
-}
-
-fn root() -> String {
-    "/".to_owned()
-}
-
-const fn default_read_lines() -> usize {
-    DEFAULT_READ_LINES
 }
 
 /// Why a built-in tool did nothing; the text is for the model.
@@ -308,63 +281,6 @@ pub(crate) fn todos(given: &Value) -> Result<Vec<Todo>, BuiltinError> {
         return Err(BuiltinError::TooManyTodos);
     }
     Ok(todos)
-}
-
-/// The path that a call changes, if it is one that changes a file.
-pub(crate) fn mutated_path(tool: Builtin, given: &Value) -> Option<FilePath> {
-    match tool {
-        Builtin::WriteFile | Builtin::EditFile => given.get("file_path")?.as_str()?.parse().ok(),
-        Builtin::WriteTodos
-        | Builtin::Ls
-        | Builtin::ReadFile
-        | Builtin::Glob
-        | Builtin::Grep
-        | Builtin::Task => None,
-    }
-}
-
-/// A file tool, carried out; `None` if the tool is no file tool.
-pub(crate) fn on_files(
-    tool: Builtin,
-    given: &Value,
-    files: &mut VirtualFiles,
-) -> Option<Result<String, BuiltinError>> {
-    Some(match tool {
-        Builtin::Ls => arguments(tool, given).and_then(|LsArguments { path }| Ok(files.ls(&path)?)),
-        Builtin::ReadFile => arguments(tool, given).and_then(|read: ReadFileArguments| {
-            Ok(files.read(&read.file_path, read.offset, read.limit)?)
-        }),
-        Builtin::WriteFile => arguments(tool, given).and_then(|write: WriteFileArguments| {
-            Ok(files.write(&write.file_path, &write.content)?)
-        }),
-        Builtin::EditFile => arguments(tool, given).and_then(|edit: EditFileArguments| {
-            let scope = if edit.replace_all {
-                EditScope::All
-            } else {
-                EditScope::Unique
-            };
-            Ok(files.edit(&edit.file_path, &edit.old_string, &edit.new_string, scope)?)
-        }),
-        Builtin::Glob => arguments(tool, given)
-            .and_then(|glob: GlobArguments| Ok(files.glob(&glob.pattern, &glob.path)?)),
-        Builtin::Grep => arguments(tool, given).and_then(|grep: GrepArguments| {
-            if grep.pattern.is_empty() {
-                return Err(BuiltinError::EmptyPattern);
-            }
-            Ok(files.grep(&Grep {
-                pattern: &grep.pattern,
-                path: &grep.path,
-                glob: grep.glob.as_deref(),
-                output: match grep.output_mode {
-                    OutputMode::FilesWithMatches => GrepOutput::FilesWithMatches,
-                    OutputMode::Content => GrepOutput::Content,
-                    OutputMode::Count => GrepOutput::Count,
-                },
-                max_count: grep.max_count,
-            })?)
-        }),
-        Builtin::WriteTodos | Builtin::Task => return None,
-    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! What is outstanding: the work that a driver carries out.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::event::RunOutcome;
+use crate::file_operation::FileOperation;
 use crate::ids::{AgentName, FramePath, InterruptId, ToolCallId};
 use crate::message::{ModelRequest, ToolCall};
 
@@ -32,10 +34,6 @@ pub struct Answer {
 
 /// One piece of outstanding work.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a thread has a handful of effects at a time, and each is taken apart at once"
-)]
 pub enum Effect {
     /// Ask a model; ends with `ModelReplied` or `ModelFailed`.
     CallModel {
@@ -45,6 +43,49 @@ pub enum Effect {
         request: ModelRequest,
         /// 1 the first time, 2 after one failure, and so on: wait accordingly.
         attempt: u32,
+        /// Which of the agent's models to ask: 0 is its own, 1 the first fallback, and so on.
+        fallback: u32,
+        /// The provider asked not to be asked again before that time.
+        not_before: Option<DateTime<Utc>>,
+        /// Whether a refusal as too long would be answered by a compaction: log `ContextOverflowed`
+        /// then, and `ModelFailed` otherwise.
+        may_shorten: bool,
+    },
+    /// Have a frame's earlier messages summarised; ends with `Compacted`, whatever the model does.
+    Compact {
+        /// Whose messages.
+        frame: FramePath,
+        /// What to ask for the summary; `None` if there is nothing to summarise, and only long
+        /// results to cut.
+        request: Option<ModelRequest>,
+        /// Which of the agent's models to ask.
+        fallback: u32,
+        /// To be logged with the summary.
+        keep_from: usize,
+        /// To be logged with the summary.
+        clip_chars: Option<usize>,
+        /// The summary if no model gives one.
+        plain_summary: String,
+    },
+    /// Carry out a file tool on files of a mount: log `ToolStarted`, do it, log `ToolReturned`.
+    UseFiles {
+        /// Whose call it is.
+        frame: FramePath,
+        /// The call.
+        call_id: ToolCallId,
+        /// What to do.
+        operation: FileOperation,
+        /// Whether it may already have happened.
+        attempt: Attempt,
+    },
+    /// Log `InterruptRaised` with this payload and an id that is new: the call waits for a person.
+    RaiseInterrupt {
+        /// Whose call it is.
+        frame: FramePath,
+        /// The call.
+        call_id: ToolCallId,
+        /// The question.
+        payload: Value,
     },
     /// Carry out a tool call: log `ToolStarted`, do it, log `ToolReturned` or `InterruptRaised`.
     CallTool {
@@ -78,6 +119,10 @@ pub enum Effect {
 pub enum EffectKey {
     /// The model call of a frame.
     Model(FramePath),
+    /// The compaction of a frame.
+    Compact(FramePath),
+    /// The question that a call of a frame has to wait for.
+    Question(FramePath, ToolCallId),
     /// A tool call of a frame.
     Tool(FramePath, ToolCallId),
     /// A question to a person.
@@ -92,7 +137,14 @@ impl Effect {
     pub fn key(&self) -> EffectKey {
         match self {
             Self::CallModel { frame, .. } => EffectKey::Model(frame.clone()),
+            Self::Compact { frame, .. } => EffectKey::Compact(frame.clone()),
             Self::CallTool { frame, call, .. } => EffectKey::Tool(frame.clone(), call.id.clone()),
+            Self::UseFiles { frame, call_id, .. } => {
+                EffectKey::Tool(frame.clone(), call_id.clone())
+            }
+            Self::RaiseInterrupt { frame, call_id, .. } => {
+                EffectKey::Question(frame.clone(), call_id.clone())
+            }
             Self::AskPerson { interrupt_id, .. } => EffectKey::Person(*interrupt_id),
             Self::EndRun { .. } => EffectKey::End,
         }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::budget::{Budget, Budgets};
+use crate::configuration::Configuration;
 use crate::ids::{FramePath, InterruptId, MessageId, RunId, ToolCallId};
 use crate::message::{FinishReason, Reasoning, ToolCall, ToolOutcome};
 use crate::usage::Usage;
@@ -41,6 +42,11 @@ pub enum EventBody {
         /// Its limits.
         budgets: Budgets,
     },
+    /// What shapes the thread beyond its agents' definition is from now on this.
+    Configured {
+        /// All of it.
+        configuration: Configuration,
+    },
     /// The person said something, which starts a new turn of the main agent.
     HumanSaid {
         /// The message's id.
@@ -75,6 +81,41 @@ pub enum EventBody {
         retryable: bool,
         /// What it took all the same.
         #[serde(default, skip_serializing_if = "Usage::is_nothing")]
+        usage: Usage,
+        /// How long the provider asked to wait before that, in milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+    },
+    /// A model gave up, and the agent's next one takes its place for the rest of the run.
+    ModelFellBack {
+        /// Whose model call it was.
+        frame: FramePath,
+        /// Why the model before gave up, in words for a person.
+        error: String,
+        /// What it took all the same.
+        #[serde(default, skip_serializing_if = "Usage::is_nothing")]
+        usage: Usage,
+    },
+    /// A model refused a request as longer than it can read.
+    ContextOverflowed {
+        /// Whose model call it was.
+        frame: FramePath,
+        /// What it said, in words for a person.
+        error: String,
+    },
+    /// The earlier messages of a frame gave place to a summary, in what its model reads. The frame's
+    /// history stays as it is.
+    Compacted {
+        /// Whose messages.
+        frame: FramePath,
+        /// The first message that is still read as it is, counted from 0.
+        keep_from: usize,
+        /// To how many bytes the tool results that stay are cut, if they had to be.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clip_chars: Option<usize>,
+        /// The summary of the messages before.
+        summary: String,
+        /// What the summary took.
         usage: Usage,
     },
     /// A tool call is about to be carried out: from here on its effect may have happened.
@@ -136,9 +177,13 @@ impl EventBody {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::RunStarted { .. } => "run_started",
+            Self::Configured { .. } => "configured",
             Self::HumanSaid { .. } => "human_said",
             Self::ModelReplied { .. } => "model_replied",
             Self::ModelFailed { .. } => "model_failed",
+            Self::ModelFellBack { .. } => "model_fell_back",
+            Self::ContextOverflowed { .. } => "context_overflowed",
+            Self::Compacted { .. } => "compacted",
             Self::ToolStarted { .. } => "tool_started",
             Self::ToolReturned { .. } => "tool_returned",
             Self::InterruptRaised { .. } => "interrupt_raised",

@@ -1,17 +1,22 @@
 //! A thread's virtual files and what the file tools do with them. Nothing here touches a disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
+use serde::Deserialize;
 
+use crate::configuration::is_within;
 use crate::path::{FilePath, FilePathError, directory};
 
 /// What a file tool's answer is cut to, in bytes.
 pub(crate) const MAX_ANSWER_BYTES: usize = 80_000;
 const MAX_LINE_CHARS: usize = 5_000;
 const MAX_FILE_BYTES: usize = 1_000_000;
-const MAX_TOTAL_BYTES: usize = 32_000_000;
+/// What the program itself may keep in one file: a tool's whole result, a conversation's history.
+const MAX_KEPT_BYTES: usize = 32_000_000;
+const MAX_TOTAL_BYTES: usize = 64_000_000;
 const MAX_PATTERN_BYTES: usize = 256;
 const MAX_HITS: usize = 1_000;
 
@@ -51,8 +56,14 @@ pub enum FileError {
         count: usize,
     },
     /// The file, or all files together, would be too large.
-    #[error("`{0}` would be too large (a file may have 1 MB, a thread 32 MB); write less")]
+    #[error("`{0}` would be too large (a file may have 1 MB, a thread 64 MB); write less")]
     TooLarge(String),
+    /// The files there are only to be looked at.
+    #[error("files of `{0}` can be read, not changed; write elsewhere")]
+    ReadOnly(String),
+    /// The file is no text.
+    #[error("`{0}` is a binary file, which cannot be read or edited as text")]
+    Binary(String),
     /// The glob pattern cannot be read.
     #[error("glob pattern `{0}` cannot be read; use *, **, ?, [a-z] and {{a,b}}")]
     Pattern(String),
@@ -61,15 +72,20 @@ pub enum FileError {
 /// A thread's files, by path.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct VirtualFiles {
-    files: BTreeMap<FilePath, String>,
+    files: BTreeMap<FilePath, Arc<str>>,
     bytes: usize,
 }
 
-/// What `grep` gives back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum GrepOutput {
+/// How `grep` tells what it found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrepOutput {
+    /// The files, by name.
+    #[default]
     FilesWithMatches,
+    /// The lines.
     Content,
+    /// How many lines a file has.
     Count,
 }
 
@@ -87,14 +103,14 @@ impl VirtualFiles {
     /// One file's content.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<&str> {
-        self.files.get(path).map(String::as_str)
+        self.files.get(path).map(AsRef::as_ref)
     }
 
     /// Every file with its content, by path.
     pub fn iter(&self) -> impl Iterator<Item = (&FilePath, &str)> {
         self.files
             .iter()
-            .map(|(path, content)| (path, content.as_str()))
+            .map(|(path, content)| (path, content.as_ref()))
     }
 
     /// How many files there are.
@@ -109,10 +125,32 @@ impl VirtualFiles {
         self.files.is_empty()
     }
 
-    pub(crate) fn put(&mut self, path: FilePath, content: String) -> Result<(), FileError> {
-        let old = self.files.get(&path).map_or(0, String::len);
+    /// Creates a file or replaces all of it.
+    ///
+    /// # Errors
+    /// [`FileError::TooLarge`], if the file or all files together would be.
+    pub fn put(&mut self, path: FilePath, content: impl Into<Arc<str>>) -> Result<(), FileError> {
+        self.put_within(path, content.into(), MAX_FILE_BYTES)
+    }
+
+    /// The same for what the program itself keeps, which may be larger.
+    pub(crate) fn keep(
+        &mut self,
+        path: FilePath,
+        content: impl Into<Arc<str>>,
+    ) -> Result<(), FileError> {
+        self.put_within(path, content.into(), MAX_KEPT_BYTES)
+    }
+
+    fn put_within(
+        &mut self,
+        path: FilePath,
+        content: Arc<str>,
+        limit: usize,
+    ) -> Result<(), FileError> {
+        let old = self.files.get(&path).map_or(0, |old| old.len());
         let total = self.bytes.saturating_sub(old).saturating_add(content.len());
-        if content.len() > MAX_FILE_BYTES || total > MAX_TOTAL_BYTES {
+        if content.len() > limit || total > MAX_TOTAL_BYTES {
             return Err(FileError::TooLarge(path.into()));
         }
         self.bytes = total;
@@ -151,10 +189,7 @@ impl VirtualFiles {
         limit: usize,
     ) -> Result<String, FileError> {
         let path: FilePath = path.parse()?;
-        let content = self
-            .files
-            .get(&path)
-            .ok_or_else(|| FileError::NotFound(path.to_string()))?;
+        let content = self.text(&path)?;
         if content.is_empty() {
             return Ok(format!("(`{path}` is empty)"));
         }
@@ -208,10 +243,7 @@ impl VirtualFiles {
         scope: EditScope,
     ) -> Result<String, FileError> {
         let path: FilePath = path.parse()?;
-        let content = self
-            .files
-            .get(&path)
-            .ok_or_else(|| FileError::NotFound(path.to_string()))?;
+        let content = self.text(&path)?;
         if old.is_empty() || old == new {
             return Err(FileError::NothingToReplace);
         }
@@ -233,6 +265,37 @@ impl VirtualFiles {
         let edited = content.replace(old, new);
         self.put(path.clone(), edited)?;
         Ok(format!("Edited `{path}`: {count} replaced."))
+    }
+
+    /// Removes a file, or a directory with all that is in it.
+    pub(crate) fn delete(&mut self, path: &str) -> Result<String, FileError> {
+        let given = directory(path)?;
+        if given == "/" {
+            return Err(FileError::Path(FilePathError::Directory(path.to_owned())));
+        }
+        let doomed: BTreeSet<FilePath> = self
+            .files
+            .keys()
+            .filter(|file| is_within(file.as_str(), &given))
+            .cloned()
+            .collect();
+        if doomed.is_empty() {
+            return Err(FileError::NotFound(given));
+        }
+        doomed.iter().for_each(|file| self.remove(file));
+        Ok(format!("Deleted `{given}` ({} files).", doomed.len()))
+    }
+
+    /// A file's text.
+    fn text(&self, path: &FilePath) -> Result<&str, FileError> {
+        let content = self
+            .files
+            .get(path)
+            .ok_or_else(|| FileError::NotFound(path.to_string()))?;
+        if is_binary(content) {
+            return Err(FileError::Binary(path.to_string()));
+        }
+        Ok(content)
     }
 
     pub(crate) fn glob(&self, pattern: &str, path: &str) -> Result<String, FileError> {
@@ -269,6 +332,9 @@ impl VirtualFiles {
             {
                 continue;
             }
+            if is_binary(content) {
+                continue;
+            }
             let mut in_file = 0;
             for (index, line) in content.lines().enumerate() {
                 if !line.contains(query.pattern) {
@@ -285,7 +351,11 @@ impl VirtualFiles {
                 in_file += 1;
                 match query.output {
                     GrepOutput::Content => {
-                        lines.push(format!("{file}:{}:{}", index + 1, shortened(line)));
+                        lines.push(format!(
+                            "{file}:{}:{}",
+                            index + 1,
+                            around(line, query.pattern)
+                        ));
                     }
                     GrepOutput::FilesWithMatches if in_file == 1 => lines.push(file.to_owned()),
                     GrepOutput::FilesWithMatches | GrepOutput::Count => {}
@@ -403,8 +473,28 @@ fn numbered(number: usize, line: &str) -> String {
     rendered
 }
 
-fn shortened(line: &str) -> &str {
-    clipped(line, 500)
+/// A line, or the part of a long one around its first match.
+fn around(line: &str, pattern: &str) -> String {
+    const BEFORE: usize = 120;
+    const SHOWN: usize = 500;
+    if line.len() <= SHOWN {
+        return line.to_owned();
+    }
+    let start = line.find(pattern).unwrap_or(0).saturating_sub(BEFORE);
+    let start = line.floor_char_boundary(start);
+    let tail = line.get(start..).unwrap_or(line);
+    let shown = clipped(tail, SHOWN);
+    let dots = |cut: bool| if cut { "…" } else { "" };
+    format!(
+        "{}{shown}{}",
+        dots(start > 0),
+        dots(shown.len() < tail.len())
+    )
+}
+
+/// Whether a content is no text: no text has a zero character.
+fn is_binary(content: &str) -> bool {
+    content.contains('\0')
 }
 
 /// The longest start of `text` that has at most `bytes` bytes and ends at a character.

@@ -120,7 +120,7 @@ fn a_file_and_all_files_together_have_a_limit() {
         files.write("/f", &format!("{full}x")),
         Err(FileError::TooLarge(_))
     ));
-    for n in 0..32 {
+    for n in 0..64 {
         files.write(&format!("/{n}"), &full).unwrap();
     }
     assert!(matches!(

@@ -18,19 +18,24 @@
 //!
 //! Subagents are nested frames of the same machine, each with its own messages; files and values
 //! are the thread's and shared. The built-in tools (`write_todos`, `ls`, `read_file`, `write_file`,
-//! `edit_file`, `glob`, `grep`, `task`) are carried out inside [`Thread::apply`]; every other tool
+//! `edit_file`, `delete`, `glob`, `grep`, `task`) are carried out inside [`Thread::apply`]; every other tool
 //! is an effect. Nothing that a model or a tool says ends a run with an error: it is answered.
 
 mod agent;
 mod budget;
 mod builtin;
+mod configuration;
+mod context;
 mod effect;
+mod estimate;
 mod event;
+mod file_operation;
 mod files;
 mod ids;
 mod large_result;
 mod message;
 mod path;
+mod repeats;
 mod schema;
 mod state;
 mod thread;
@@ -40,9 +45,15 @@ mod usage;
 pub use agent::{AgentSpec, BuiltinTools, ToolSpec};
 pub use budget::{Budget, Budgets};
 pub use builtin::tools_of;
+pub use configuration::{
+    AgentLimits, ApprovalRule, Configuration, DecisionKind, Guidance, MemoryFile, Mount,
+    MountAccess, Skill,
+};
 pub use effect::{Answer, Attempt, Effect, EffectKey};
+pub use estimate::estimated_tokens;
 pub use event::{EVENT_VERSION, Event, EventBody, RunOutcome};
-pub use files::{FileError, VirtualFiles};
+pub use file_operation::{FileOperation, Reach};
+pub use files::{FileError, GrepOutput, VirtualFiles};
 pub use ids::{
     AgentName, FramePath, InterruptId, MessageId, ParseIdError, RunId, ThreadId, ToolCallId,
 };

@@ -1,16 +1,20 @@
 //! What a thread's events add up to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use crate::budget::{Budget, Budgets};
+use crate::configuration::{AgentLimits, ApprovalRule, Configuration};
+use crate::context::Context;
 use crate::effect::Answer;
 use crate::event::RunOutcome;
 use crate::files::VirtualFiles;
 use crate::ids::{AgentName, FramePath, InterruptId, RunId, ToolCallId};
 use crate::message::{Message, ToolCall};
+use crate::repeats::Repeats;
 use crate::todo::Todo;
 use crate::usage::Usage;
 
@@ -25,6 +29,14 @@ pub struct Frame {
     /// Ids that this frame has used, so that a repeated one is renamed.
     pub(crate) used_ids: BTreeSet<ToolCallId>,
     pub(crate) model_failures: u32,
+    /// Not to be asked again before that time.
+    pub(crate) retry_at: Option<DateTime<Utc>>,
+    /// How many of its models gave up.
+    pub(crate) fallback: u32,
+    /// Model turns of the present task.
+    pub(crate) steps: u32,
+    pub(crate) context: Context,
+    pub(crate) repeats: Repeats,
     /// Where the present turn's messages begin.
     pub(crate) turn_start: usize,
     /// A closed frame is history: its caller has an answer.
@@ -40,9 +52,24 @@ impl Frame {
             calls: Vec::new(),
             used_ids: BTreeSet::new(),
             model_failures: 0,
+            retry_at: None,
+            fallback: 0,
+            steps: 0,
+            context: Context::default(),
+            repeats: Repeats::default(),
             turn_start: 0,
             closed: false,
         }
+    }
+
+    pub(crate) fn push(&mut self, message: Message) {
+        self.context.add(&message);
+        self.messages.push(message);
+    }
+
+    pub(crate) fn forget_failures(&mut self) {
+        self.model_failures = 0;
+        self.retry_at = None;
     }
 
     /// Whose turn it is.
@@ -107,10 +134,16 @@ impl Frame {
 pub(crate) struct CallSlot {
     pub(crate) call: ToolCall,
     pub(crate) state: CallState,
+    /// What a person changed about the call, to be told with its answer.
+    pub(crate) note: Option<String>,
+    /// Answered without having been carried out: says nothing about what the call would answer.
+    pub(crate) refused: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum CallState {
+    /// A person must be asked before it is carried out.
+    Gated(ApprovalRule),
     /// For the driver to carry out.
     Outstanding {
         started: bool,
@@ -139,6 +172,9 @@ pub struct OpenInterrupt {
     pub payload: Value,
     /// Since when it is open.
     pub raised_at: DateTime<Utc>,
+    /// What may be decided, if the question is whether the call may be carried out at all. Without
+    /// it, the tool itself asks.
+    pub rule: Option<ApprovalRule>,
 }
 
 /// The counts of the present run, or of the last one.
@@ -231,6 +267,7 @@ pub struct ThreadState {
     /// Every interrupt id ever raised: an id names one question for ever.
     pub(crate) used_interrupts: BTreeSet<InterruptId>,
     pub(crate) run: Option<RunCounts>,
+    pub(crate) configuration: Arc<Configuration>,
     pub(crate) cancelled_by: Option<String>,
     pub(crate) exhausted: Option<Budget>,
     pub(crate) failure: Option<String>,
@@ -250,12 +287,18 @@ impl ThreadState {
             interrupts: BTreeMap::new(),
             used_interrupts: BTreeSet::new(),
             run: None,
+            configuration: Arc::default(),
             cancelled_by: None,
             exhausted: None,
             failure: None,
             abandoned: BTreeSet::new(),
             last_at: None,
         }
+    }
+
+    pub(crate) fn limits(&self, agent: &AgentName) -> AgentLimits {
+        let limits = &self.configuration.limits;
+        limits.get(agent).copied().unwrap_or_default()
     }
 
     /// Every frame that there was, the main agent's first.
@@ -319,6 +362,12 @@ impl ThreadState {
     #[must_use]
     pub const fn run(&self) -> Option<&RunCounts> {
         self.run.as_ref()
+    }
+
+    /// What shapes the thread beyond its agents' definition.
+    #[must_use]
+    pub fn configuration(&self) -> &Configuration {
+        &self.configuration
     }
 
     /// When the last event happened.

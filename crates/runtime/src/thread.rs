@@ -1,19 +1,19 @@
 //! The machine: an event and a state make the next state; a state alone says what is outstanding.
 
+mod approval;
+mod calls;
+mod compaction;
+mod failures;
+mod outstanding;
 mod transitions;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-
 use crate::agent::AgentSpec;
-use crate::budget::Budget;
-use crate::builtin::tools_of;
-use crate::effect::{Answer, Attempt, Effect, EffectKey};
-use crate::event::{Event, EventBody, RunOutcome};
-use crate::ids::{FramePath, InterruptId, ToolCallId};
-use crate::message::ModelRequest;
-use crate::state::{CallState, Frame, Phase, RunCounts, ThreadState, ThreadStatus};
+use crate::event::{Event, EventBody};
+use crate::ids::{AgentName, FramePath, InterruptId, ToolCallId};
+use crate::state::{CallState, Phase, RunCounts, ThreadState};
 
 /// One thread: a definition and the state that its events add up to.
 ///
@@ -37,6 +37,8 @@ use crate::state::{CallState, Frame, Phase, RunCounts, ThreadState, ThreadStatus
 #[derive(Debug, Clone, PartialEq)]
 pub struct Thread {
     spec: Arc<AgentSpec>,
+    /// Tokens of each agent's system prompt and tools.
+    overheads: Arc<BTreeMap<AgentName, u64>>,
     state: ThreadState,
 }
 
@@ -66,6 +68,17 @@ pub enum ApplyError {
     /// The interrupt's id was used before.
     #[error("`{0}` was raised before; use a new id")]
     RepeatedInterrupt(InterruptId),
+    /// A person may not decide that.
+    #[error("`{given}` is no decision here; answer {{\"decision\": …}} with one of {accepted}")]
+    Decision {
+        /// What was given.
+        given: String,
+        /// What may be decided.
+        accepted: String,
+    },
+    /// A compaction would part calls from their answers, or go back.
+    #[error("frame `{0}` cannot be compacted at that message")]
+    Compaction(FramePath),
     /// The run is about to end, so nothing new may start.
     #[error("the run is ending; nothing new may start")]
     Ending,
@@ -76,7 +89,11 @@ impl Thread {
     pub fn new(spec: impl Into<Arc<AgentSpec>>) -> Self {
         let spec = spec.into();
         let state = ThreadState::new(spec.name.clone());
-        Self { spec, state }
+        Self {
+            overheads: Arc::new(compaction::overheads(&spec, &state.configuration)),
+            spec,
+            state,
+        }
     }
 
     /// A thread to which all of this has happened.
@@ -111,6 +128,10 @@ impl Thread {
             EventBody::RunStarted { run, budgets } => {
                 self.start_run(*run, RunCounts::new(*run, *budgets, event.at));
             }
+            EventBody::Configured { configuration } => {
+                self.overheads = Arc::new(compaction::overheads(&self.spec, configuration));
+                self.state.configuration = Arc::new(configuration.clone());
+            }
             EventBody::HumanSaid { id: _, text } => self.start_turn(text, event.at),
             EventBody::ModelReplied {
                 frame,
@@ -126,6 +147,7 @@ impl Thread {
                     calls: tool_calls,
                     reasoning,
                     finish: *finish,
+                    usage: *usage,
                 };
                 self.take_reply(frame, &reply);
             }
@@ -134,10 +156,24 @@ impl Thread {
                 error,
                 retryable,
                 usage,
+                retry_after_ms,
             } => {
                 self.count(*usage);
                 self.take_model_failure(frame, error, *retryable);
+                self.wait_before_retry(frame, event.at, *retry_after_ms);
             }
+            EventBody::ModelFellBack { frame, usage, .. } => {
+                self.count(*usage);
+                self.fall_back(frame);
+            }
+            EventBody::ContextOverflowed { frame, error } => self.overflow(frame, error),
+            EventBody::Compacted {
+                frame,
+                keep_from,
+                clip_chars,
+                summary,
+                usage,
+            } => self.compact(frame, *keep_from, *clip_chars, summary, *usage),
             EventBody::ToolStarted { frame, call_id } => {
                 if let Some(CallState::Outstanding { started, .. }) = self.call_mut(frame, call_id)
                 {
@@ -164,18 +200,7 @@ impl Thread {
                 answer,
                 by,
             } => {
-                if let Some(open) = self.state.interrupts.remove(interrupt_id)
-                    && let Some(call) = self.call_mut(&open.frame, &open.call.id)
-                {
-                    *call = CallState::Outstanding {
-                        started: false,
-                        answer: Some(Answer {
-                            question: open.payload,
-                            answer: answer.clone(),
-                            by: by.clone(),
-                        }),
-                    };
-                }
+                self.take_answer(interrupt_id, answer, by);
             }
             EventBody::CancelRequested { by } => {
                 self.state.cancelled_by.get_or_insert_with(|| by.clone());
@@ -199,17 +224,25 @@ impl Thread {
             Phase::Idle | Phase::Ended(_) => Err(ApplyError::NotRunning),
         };
         match &event.body {
-            EventBody::RunStarted { .. } | EventBody::HumanSaid { .. } => Ok(()),
+            EventBody::RunStarted { .. }
+            | EventBody::Configured { .. }
+            | EventBody::HumanSaid { .. } => Ok(()),
             EventBody::CancelRequested { .. }
             | EventBody::BudgetExhausted { .. }
             | EventBody::RunEnded { .. } => running(),
-            EventBody::ModelReplied { frame, .. } | EventBody::ModelFailed { frame, .. } => {
+            EventBody::ModelReplied { frame, .. }
+            | EventBody::ModelFailed { frame, .. }
+            | EventBody::ModelFellBack { frame, .. }
+            | EventBody::ContextOverflowed { frame, .. } => {
                 running()?;
-                match self.state.frames.get(frame) {
-                    Some(open) if open.awaits_model() => Ok(()),
-                    Some(open) if !open.closed => Err(ApplyError::NotAwaitingModel(frame.clone())),
-                    Some(_) | None => Err(ApplyError::UnknownFrame(frame.clone())),
-                }
+                self.check_awaits_model(frame)
+            }
+            EventBody::Compacted {
+                frame, keep_from, ..
+            } => {
+                running()?;
+                self.check_awaits_model(frame)?;
+                self.check_compaction(frame, *keep_from)
             }
             EventBody::ToolStarted { frame, call_id } => {
                 running()?;
@@ -239,110 +272,13 @@ impl Thread {
                 if self.state.used_interrupts.contains(interrupt_id) {
                     return Err(ApplyError::RepeatedInterrupt(*interrupt_id));
                 }
-                self.check_outstanding(frame, call_id)
+                self.check_may_ask(frame, call_id)
             }
-            EventBody::InterruptAnswered { interrupt_id, .. } => {
-                if self.state.interrupts.contains_key(interrupt_id) {
-                    return Ok(());
-                }
-                Err(ApplyError::UnknownInterrupt(*interrupt_id))
-            }
-        }
-    }
-
-    /// Everything that is outstanding now. A pure function of the state: whoever drives starts
-    /// what it has not in flight yet. Requests are built in full; a driver with much in flight
-    /// asks [`Thread::outstanding`] for the keys and [`Thread::effect`] for what is new.
-    #[must_use]
-    pub fn effects(&self) -> Vec<Effect> {
-        self.outstanding()
-            .iter()
-            .filter_map(|key| self.effect(key))
-            .collect()
-    }
-
-    /// The identities of everything that is outstanding now, without building the requests.
-    #[must_use]
-    pub fn outstanding(&self) -> Vec<EffectKey> {
-        match self.state.phase {
-            Phase::Running => {}
-            Phase::Idle | Phase::Ended(_) => return Vec::new(),
-        }
-        if self.ending().is_some() {
-            return vec![EffectKey::End];
-        }
-        let mut turns_left = self
-            .state
-            .run
-            .as_ref()
-            .map_or(0, |run| run.budgets.max_steps.saturating_sub(run.steps));
-        let mut keys = Vec::new();
-        for (path, frame) in self.state.frames.iter().filter(|(_, frame)| !frame.closed) {
-            if frame.awaits_model() {
-                if turns_left > 0 {
-                    turns_left -= 1;
-                    keys.push(EffectKey::Model(path.clone()));
-                }
-                continue;
-            }
-            for slot in &frame.calls {
-                match &slot.state {
-                    CallState::Outstanding { .. } => {
-                        keys.push(EffectKey::Tool(path.clone(), slot.call.id.clone()));
-                    }
-                    CallState::Interrupted(id) => keys.push(EffectKey::Person(*id)),
-                    CallState::Delegated | CallState::Answered(_) => {}
-                }
-            }
-        }
-        keys
-    }
-
-    /// One outstanding effect in full, or `None` if it is not outstanding (any more).
-    #[must_use]
-    pub fn effect(&self, key: &EffectKey) -> Option<Effect> {
-        match key {
-            EffectKey::Model(path) => {
-                let frame = self
-                    .state
-                    .frames
-                    .get(path)
-                    .filter(|frame| frame.awaits_model())?;
-                let spec = self.spec_of(path)?;
-                Some(Effect::CallModel {
-                    frame: path.clone(),
-                    request: ModelRequest {
-                        agent: spec.name.clone(),
-                        system: spec.system_prompt.clone(),
-                        messages: frame.messages.clone(),
-                        tools: tools_of(spec),
-                    },
-                    attempt: frame.model_failures.saturating_add(1),
-                })
-            }
-            EffectKey::Tool(path, call) => {
-                let frame = self.state.frames.get(path).filter(|frame| !frame.closed)?;
-                let slot = frame.slot(call)?;
-                let CallState::Outstanding { started, answer } = &slot.state else {
-                    return None;
-                };
-                Some(Effect::CallTool {
-                    frame: path.clone(),
-                    agent: frame.agent.clone(),
-                    call: slot.call.clone(),
-                    answer: answer.clone(),
-                    attempt: if *started {
-                        Attempt::OutcomeUnknown
-                    } else {
-                        Attempt::First
-                    },
-                })
-            }
-            EffectKey::Person(id) => self.state.interrupts.get(id).map(|open| Effect::AskPerson {
-                interrupt_id: open.id,
-                payload: open.payload.clone(),
-            }),
-            EffectKey::End => self.ending().map(|outcome| Effect::EndRun { outcome }),
+            EventBody::InterruptAnswered {
+                interrupt_id,
+                answer,
+                ..
+            } => self.check_answer(interrupt_id, answer),
         }
     }
 
@@ -358,88 +294,11 @@ impl Thread {
         &self.state
     }
 
-    /// Where the thread stands.
-    #[must_use]
-    pub fn status(&self) -> ThreadStatus {
-        match &self.state.phase {
-            Phase::Idle => ThreadStatus::Idle,
-            Phase::Ended(outcome) => ThreadStatus::Ended(outcome.clone()),
-            Phase::Running => {
-                let only_people = self
-                    .outstanding()
-                    .iter()
-                    .all(|key| matches!(key, EffectKey::Person(_)));
-                if only_people {
-                    ThreadStatus::Interrupted
-                } else {
-                    ThreadStatus::Running
-                }
-            }
-        }
-    }
-
-    /// When the present run's working time ends; for the driver's timer, which then logs
-    /// `BudgetExhausted`. `None` while no time passes: no run is on, or only a person is awaited.
-    #[must_use]
-    pub fn deadline(&self) -> Option<DateTime<Utc>> {
-        match self.status() {
-            ThreadStatus::Running => self.state.run.as_ref().map(RunCounts::deadline),
-            ThreadStatus::Idle | ThreadStatus::Interrupted | ThreadStatus::Ended(_) => None,
-        }
-    }
-
-    /// How the run is to end, if nothing else may happen any more.
-    fn ending(&self) -> Option<RunOutcome> {
-        match self.state.phase {
-            Phase::Running => {}
-            Phase::Idle | Phase::Ended(_) => return None,
-        }
-        let state = &self.state;
-        let main = state.frames.get(&FramePath::main())?;
-        if main.is_finished() {
-            let text = main.last_text().unwrap_or_default().to_owned();
-            return Some(RunOutcome::Completed { text });
-        }
-        if let Some(by) = &state.cancelled_by {
-            return Some(RunOutcome::Cancelled { by: by.clone() });
-        }
-        if let Some(error) = &state.failure {
-            return Some(RunOutcome::Failed {
-                error: error.clone(),
-            });
-        }
-        self.exhausted()
-            .map(|budget| RunOutcome::BudgetExhausted { budget })
-    }
-
-    /// Whether a call that was outstanding may still be started. Time may run out between a
-    /// driver's look at the effects and its start of the last of them: that one may begin, and
-    /// the run ends right after. Nothing else may.
-    fn may_start(&self) -> bool {
-        let counted_out = Some(RunOutcome::BudgetExhausted {
-            budget: Budget::Time,
-        });
-        self.ending().is_none() || (self.ending() == counted_out && self.state.exhausted.is_none())
-    }
-
-    fn exhausted(&self) -> Option<Budget> {
-        let state = &self.state;
-        if let Some(budget) = state.exhausted {
-            return Some(budget);
-        }
-        let run = state.run.as_ref()?;
-        if run.tool_calls > run.budgets.max_tool_calls {
-            Some(Budget::ToolCalls)
-        } else if run.usage.total() >= run.budgets.max_tokens {
-            Some(Budget::Tokens)
-        } else if state.last_at.is_some_and(|at| at >= run.deadline()) {
-            Some(Budget::Time)
-        } else if run.steps >= run.budgets.max_steps
-            && state.frames.values().any(Frame::awaits_model)
-        {
-            Some(Budget::Steps)
-        } else {
-            None
+    fn check_awaits_model(&self, path: &FramePath) -> Result<(), ApplyError> {
+        match self.state.frames.get(path) {
+            Some(open) if open.awaits_model() => Ok(()),
+            Some(open) if !open.closed => Err(ApplyError::NotAwaitingModel(path.clone())),
+            Some(_) | None => Err(ApplyError::UnknownFrame(path.clone())),
         }
     }
 
@@ -452,7 +311,12 @@ impl Thread {
             .ok_or_else(|| ApplyError::UnknownFrame(path.clone()))?;
         match frame.slot(call).map(|slot| &slot.state) {
             Some(CallState::Outstanding { .. }) => Ok(()),
-            Some(CallState::Interrupted(_) | CallState::Delegated | CallState::Answered(_))
+            Some(
+                CallState::Gated(_)
+                | CallState::Interrupted(_)
+                | CallState::Delegated
+                | CallState::Answered(_),
+            )
             | None => Err(ApplyError::UnknownCall {
                 frame: path.clone(),
                 call: call.clone(),

@@ -69,8 +69,8 @@ impl Fold {
             .outstanding()
             .iter()
             .filter_map(|key| match key {
-                EffectKey::Model(_) => Some(MODEL),
-                EffectKey::Tool(..) | EffectKey::Person(_) => Some(TOOLS),
+                EffectKey::Model(_) | EffectKey::Compact(_) => Some(MODEL),
+                EffectKey::Tool(..) | EffectKey::Question(..) | EffectKey::Person(_) => Some(TOOLS),
                 EffectKey::End => None,
             })
             .collect();
@@ -161,7 +161,8 @@ pub(crate) fn ended(fold: &Fold) -> Option<RunStatus> {
                 budget: Budget::Time,
             } => RunStatus::Timeout,
             RunOutcome::BudgetExhausted {
-                budget: Budget::Steps | Budget::ToolCalls | Budget::Tokens,
+                budget:
+                    Budget::Steps | Budget::ToolCalls | Budget::Tokens | Budget::Cost | Budget::Repeats,
             }
             | RunOutcome::Failed { .. } => RunStatus::Error,
         }),

@@ -11,6 +11,7 @@ fn open(id: u128, payload: Value) -> OpenInterrupt {
         call: ToolCall::new("call", "propose_plan", json!({})),
         payload,
         raised_at: DateTime::from_timestamp(0, 0).unwrap(),
+        rule: None,
     }
 }
 

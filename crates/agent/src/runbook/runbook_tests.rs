@@ -99,6 +99,11 @@ impl World {
                         usage: reply.usage,
                     }
                 }
+                other @ (Effect::Compact { .. }
+                | Effect::UseFiles { .. }
+                | Effect::RaiseInterrupt { .. }) => {
+                    panic!("nothing of the kind is configured: {other:?}")
+                }
                 Effect::AskPerson { interrupt_id, .. } => {
                     assert_eq!(thread.status(), ThreadStatus::Interrupted);
                     EventBody::InterruptAnswered {

@@ -53,6 +53,9 @@ fn with_model(
 ) -> InvocationSettings {
     InvocationSettings {
         model: Arc::new(ScriptedModel::from_fn(move |request| Ok(model(request)))),
+        fallbacks: Vec::new(),
+        approvals: std::collections::BTreeMap::new(),
+        guidance: ecs_agent_core::TeamGuidance::default(),
         leak_guard: LeakGuard::new(),
         ..bench.settings.clone()
     }

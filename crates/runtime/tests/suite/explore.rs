@@ -99,6 +99,7 @@ impl World {
                             frame,
                             error,
                             retryable: true,
+                            retry_after_ms: None,
                             usage,
                         });
                         failed.failed = true;
@@ -148,6 +149,11 @@ impl World {
                             next.push(done);
                         }
                     }
+                }
+                other @ (Effect::Compact { .. }
+                | Effect::UseFiles { .. }
+                | Effect::RaiseInterrupt { .. }) => {
+                    panic!("nothing of the kind is configured: {other:?}")
                 }
                 Effect::AskPerson { interrupt_id, .. } => {
                     let answer = json!("yes");

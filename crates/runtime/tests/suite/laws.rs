@@ -74,6 +74,7 @@ fn bodies() -> impl Strategy<Value = EventBody> {
                 max_seconds,
                 max_tokens: 500,
                 max_model_attempts: 2,
+                ..Budgets::default()
             }
         });
     prop_oneof![
@@ -85,7 +86,7 @@ fn bodies() -> impl Strategy<Value = EventBody> {
             }
         ),
         2 => (frames(), any::<bool>()).prop_map(|(frame, retryable)| EventBody::ModelFailed {
-            frame, error: "x".to_owned(), retryable, usage: Usage::default(),
+            frame, error: "x".to_owned(), retryable, retry_after_ms: None, usage: Usage::default(),
         }),
         6 => (frames(), call_ids())
             .prop_map(|(frame, call_id)| EventBody::ToolStarted { frame, call_id }),
@@ -144,6 +145,7 @@ impl Step {
                 frame,
                 error: "x".to_owned(),
                 retryable: true,
+                retry_after_ms: None,
                 usage: used(),
             },
             Effect::CallModel { frame, .. } => EventBody::ModelReplied {
@@ -175,6 +177,11 @@ impl Step {
                         outcome: outcome.clone(),
                     },
                 }
+            }
+            other @ (Effect::Compact { .. }
+            | Effect::UseFiles { .. }
+            | Effect::RaiseInterrupt { .. }) => {
+                panic!("nothing of the kind is configured: {other:?}")
             }
             Effect::AskPerson { interrupt_id, .. } => EventBody::InterruptAnswered {
                 interrupt_id,
@@ -261,7 +268,12 @@ fn check_state(thread: &Thread) {
         .iter()
         .filter_map(|effect| match effect {
             Effect::AskPerson { interrupt_id, .. } => Some(*interrupt_id),
-            Effect::CallModel { .. } | Effect::CallTool { .. } | Effect::EndRun { .. } => None,
+            Effect::CallModel { .. }
+            | Effect::Compact { .. }
+            | Effect::CallTool { .. }
+            | Effect::UseFiles { .. }
+            | Effect::RaiseInterrupt { .. }
+            | Effect::EndRun { .. } => None,
         })
         .collect();
     assert!(asked.iter().all(|id| open.contains(id)));

@@ -1,6 +1,7 @@
 mod explore;
 mod laws;
 mod purity;
+mod simulation;
 
 use chrono::{DateTime, Utc};
 use ecs_agent_runtime::{

@@ -52,6 +52,7 @@ impl Trip {
             Phase::AwaitingApproval | Phase::AtTheEnd => return false,
         };
         match progress {
+            Progress::Delta { .. } => false,
             Progress::Note { agent, .. } => !in_the_driver && *agent == specialist,
             Progress::Event { event, .. } => match &event.body {
                 EventBody::ToolStarted { call_id, .. } => {

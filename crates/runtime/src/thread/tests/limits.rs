@@ -113,7 +113,11 @@ fn every_budget_ends_the_run_and_keeps_what_is_known() {
                         ToolOutcome::success("x").with_value("k", json!(turns)),
                     );
                 }
-                other @ (Effect::AskPerson { .. } | Effect::EndRun { .. }) => panic!("{other:?}"),
+                other @ (Effect::Compact { .. }
+                | Effect::UseFiles { .. }
+                | Effect::RaiseInterrupt { .. }
+                | Effect::AskPerson { .. }
+                | Effect::EndRun { .. }) => panic!("{other:?}"),
             }
         }
         assert_eq!(hand.end(), RunOutcome::BudgetExhausted { budget: expected });

@@ -1,17 +1,23 @@
 //! The machine driven by hand, event by event.
 
+mod approval;
+mod contexts;
 mod limits;
 mod people;
 mod turns;
 
+use chrono::DateTime;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
 use crate::agent::ToolSpec;
-use crate::budget::Budgets;
+use crate::budget::{Budget, Budgets};
+use crate::effect::{Attempt, Effect, EffectKey};
+use crate::event::RunOutcome;
 use crate::ids::{MessageId, RunId};
 use crate::message::{FinishReason, Message, ToolCall, ToolOutcome, ToolStatus};
+use crate::state::ThreadStatus;
 use crate::usage::Usage;
 
 /// A thread that is driven by hand, second by second.
@@ -150,6 +156,7 @@ impl Hand {
             frame,
             error: "no answer".to_owned(),
             retryable,
+            retry_after_ms: None,
             usage: Usage::default(),
         });
     }

@@ -55,6 +55,9 @@ fn a_call_that_was_started_before_a_crash_comes_back_as_unknown() {
             Effect::CallTool { attempt, .. } => attempt,
             other @ (Effect::CallModel { .. }
             | Effect::AskPerson { .. }
+            | Effect::Compact { .. }
+            | Effect::UseFiles { .. }
+            | Effect::RaiseInterrupt { .. }
             | Effect::EndRun { .. }) => panic!("{other:?}"),
         })
         .collect();
