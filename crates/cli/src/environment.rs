@@ -106,6 +106,18 @@ pub(crate) fn static_credentials() -> Result<StaticCredentials, EnvironmentCrede
         .map_err(EnvironmentCredentialsError::Malformed)
 }
 
+/// Takes a model provider's key from the environment; an empty variable counts as not set.
+///
+/// # Security
+/// As with [`static_credentials`]: nothing looks unless the person chose a model of that provider.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the person chose a model whose key is in the environment"
+)]
+pub(crate) fn model_key(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|key| !key.is_empty())
+}
+
 fn absolute(path: String) -> Option<PathBuf> {
     Some(PathBuf::from(path)).filter(|path| path.is_absolute())
 }

@@ -15,8 +15,8 @@ use crate::guarded_lines::GuardedLines;
 
 /// Libraries that see secrets on the wire. Below info they write headers and bodies, so no filter
 /// that a person sets gets them there.
-const CAPPED: [&str; 8] = [
-    "aws_", "hyper", "h2", "reqwest", "rmcp", "rustls", "tower", "sqlx",
+const CAPPED: [&str; 9] = [
+    "aws_", "hyper", "h2", "reqwest", "rig", "rmcp", "rustls", "tower", "sqlx",
 ];
 
 /// Starts the log as `ECS_DEEP_AGENT_LOG` or `-vv` wants it.
@@ -60,6 +60,9 @@ mod tests {
             "aws_sigv4",
             "reqwest::connect",
             "rmcp::transport",
+            "rig::completions",
+            "rig::streaming",
+            "rig_core::providers",
             "rustls::client",
         ] {
             assert!(allowed(target, Level::INFO));

@@ -16,6 +16,7 @@ mod guarded_lines;
 mod lab_clock;
 mod lab_process;
 mod logging;
+mod model_setup;
 mod output;
 mod person;
 mod progress;

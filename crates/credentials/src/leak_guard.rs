@@ -45,11 +45,13 @@ pub enum Sink {
     HttpResponse,
     /// A result of the MCP server.
     McpResult,
+    /// A recording of a model's answers.
+    Cassette,
 }
 
 impl Sink {
     /// Every sink.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ModelRequest,
         Self::ToolResult,
         Self::ThreadEvent,
@@ -62,6 +64,7 @@ impl Sink {
         Self::Log,
         Self::HttpResponse,
         Self::McpResult,
+        Self::Cassette,
     ];
 
     const fn name(self) -> &'static str {
@@ -78,6 +81,7 @@ impl Sink {
             Self::Log => "the log",
             Self::HttpResponse => "an HTTP response",
             Self::McpResult => "an MCP result",
+            Self::Cassette => "a model recording",
         }
     }
 }
@@ -95,7 +99,7 @@ const REMEMBERED: usize = 16;
 /// Something was about to leave that held a secret in use. It was not let out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{sink} was withheld, because it held an AWS secret in use; the credentials it belongs to are \
+    "{sink} was withheld, because it held a secret in use; AWS credentials that it belongs to are \
      cleared: report this defect, and let the secret expire or rotate it"
 )]
 pub struct LeakBlocked {
@@ -105,8 +109,7 @@ pub struct LeakBlocked {
 
 impl LeakBlocked {
     /// What stands in place of an output that was withheld, wherever it was about to leave.
-    pub const NOTICE: &'static str =
-        "[withheld by the leak guard: this held an AWS secret in use, which is now cleared]";
+    pub const NOTICE: &'static str = "[withheld by the leak guard: this held a secret in use]";
 }
 
 /// Holds what is needed to recognise every secret in use, and not one secret.
@@ -138,7 +141,8 @@ struct Wire {
 /// Whose secret a trap is for.
 struct Owned {
     trap: Arc<Trap>,
-    invocation: InvocationId,
+    /// `None` for a secret of the program itself.
+    invocation: Option<InvocationId>,
     context: Weak<CredentialContext>,
     held: Held,
 }
@@ -213,17 +217,38 @@ impl LeakGuard {
         Some(LeakBlocked { sink })
     }
 
-    /// Tells whether any secret is in use.
+    /// Tells whether any invocation's secret is in use.
     pub fn is_armed(&self) -> bool {
         let wire = lock(&self.wire);
         let mut owners = wire.owners.values();
-        owners.any(|owned| owned.held == Held::InUse)
+        owners.any(|owned| owned.invocation.is_some() && owned.held == Held::InUse)
+    }
+
+    /// Looks for a secret of the program itself from now on, such as a model provider's key, which
+    /// belongs to no invocation. One of fewer than 16 characters is not seen.
+    pub fn watch(&self, secret: &str) {
+        let mut wire = lock(&self.wire);
+        let known = wire.current.find(&self.key, secret.as_bytes());
+        let is_ours = |owned: &Owned| owned.invocation.is_none();
+        if known
+            .iter()
+            .any(|id| wire.owners.get(id).is_some_and(is_ours))
+        {
+            return;
+        }
+        let trap = Arc::new(Trap::of(&[secret.as_bytes()], &self.key));
+        wire.set(Owned {
+            trap,
+            invocation: None,
+            context: Weak::new(),
+            held: Held::InUse,
+        });
     }
 
     fn set(self: &Arc<Self>, trap: Arc<Trap>, context: &Arc<CredentialContext>) -> Armed {
         let owned = Owned {
             trap: Arc::clone(&trap),
-            invocation: context.invocation(),
+            invocation: Some(context.invocation()),
             context: Arc::downgrade(context),
             held: Held::InUse,
         };
@@ -280,13 +305,14 @@ impl Wire {
     /// An invocation may have several contexts at a time: the one that it works with, those beside
     /// it, and those that lead to them.
     fn contexts_of(&self, found: &[u64]) -> Option<Vec<Arc<CredentialContext>>> {
-        let owners = found.iter().filter_map(|id| self.owners.get(id));
-        let invocations: BTreeSet<_> = owners.map(|owned| owned.invocation).collect();
-        if invocations.is_empty() {
-            return None;
-        }
+        let mut owners = found.iter().filter_map(|id| self.owners.get(id)).peekable();
+        owners.peek()?;
+        let invocations: BTreeSet<_> = owners.filter_map(|owned| owned.invocation).collect();
         let theirs = self.owners.values();
-        let theirs = theirs.filter(|owned| invocations.contains(&owned.invocation));
+        let theirs = theirs.filter(|owned| {
+            let invocation = owned.invocation.as_ref();
+            invocation.is_some_and(|invocation| invocations.contains(invocation))
+        });
         Some(theirs.filter_map(|owned| owned.context.upgrade()).collect())
     }
 }

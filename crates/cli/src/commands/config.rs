@@ -68,7 +68,9 @@ fn rows(configuration: &Configuration) -> Vec<Row> {
         value: Some((value, origin)),
     };
     vec![
-        always("model", "runbook".to_owned(), c.model.origin),
+        always("model", c.model.value.to_string(), c.model.origin),
+        maybe("model_base_url", &c.model_base_url),
+        always("models", c.models.to_string(), Origin::File),
         always(
             "allow_write",
             c.allow_write.value.to_string(),

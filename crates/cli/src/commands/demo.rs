@@ -58,7 +58,7 @@ pub(super) async fn run(
         Mode::Repair,
         bench.flags,
         bench.output,
-    );
+    )?;
     let sources = || lab_process::sources(&account, bench.configuration);
     let person = workplace::person(bench.flags, None, bench.environment, bench.output);
     let outcome = request::hold(

@@ -60,7 +60,7 @@ pub(super) async fn run(
         }
     }
     let report = Report {
-        model: bench.configuration.model.value,
+        model: bench.configuration.model.value.clone(),
         summary: Summary::of(&scores),
         confusion: Confusion::of(&scores),
         scenarios: scores,

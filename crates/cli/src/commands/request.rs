@@ -27,16 +27,16 @@ pub(super) async fn run(
     // Keys that are missing are told before anything is started.
     workplace::sources(bench.configuration)?;
     let store = workplace::open_store(bench.configuration).await?;
-    let thread = start_thread(&store, &request.text).await?;
-    remember_mode(&store, thread, mode).await?;
     let settings = workplace::settings(
         bench.configuration,
         place,
-        store,
+        store.clone(),
         mode,
         bench.flags,
         bench.output,
-    );
+    )?;
+    let thread = start_thread(&store, &request.text).await?;
+    remember_mode(&store, thread, mode).await?;
     let sources = || workplace::sources(bench.configuration);
     let person = workplace::person(bench.flags, None, bench.environment, bench.output);
     let outcome = hold(
@@ -105,6 +105,7 @@ pub(super) async fn hold(
     let interrupts = Interrupts::listen(output);
     let store = settings.store.clone();
     let tenant = TenantScope::local();
+    let model = settings.model.name().to_owned();
     let conversation = Conversation {
         settings,
         sources,
@@ -120,7 +121,7 @@ pub(super) async fn hold(
             .await?;
     }
     let events = store.events(&tenant, thread, Seq::START).await?;
-    let mut outcome = Outcome::of(result, &events);
+    let mut outcome = Outcome::of(result, &events, &model);
     if interrupts.token().is_cancelled() {
         outcome.was_cancelled();
     }
@@ -200,6 +201,9 @@ fn remark_on(output: &Output, outcome: &Outcome, afterwards: Afterwards, seen: b
         outcome.thread()
     );
     output.remark_as_is(&palette.paint(Meaning::Quiet, wrap(&about, remark_width(), 2)));
+    if let Some(used) = outcome.model_use() {
+        output.remark_as_is(&palette.paint(Meaning::Quiet, wrap(&used, remark_width(), 2)));
+    }
     let audit = outcome.audit();
     let kept = format!("audit: {} records, head {}", audit.records, audit.head);
     // One line, whole: it is copied to where the database's writer cannot change it.

@@ -33,7 +33,7 @@ pub(super) async fn run(bench: &Workbench<'_>, resume: ResumeArguments) -> Resul
         mode,
         bench.flags,
         bench.output,
-    );
+    )?;
     let sources = || workplace::sources(bench.configuration);
     let person = workplace::person(bench.flags, prepared, bench.environment, bench.output);
     let outcome = request::hold(

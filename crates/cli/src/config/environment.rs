@@ -33,8 +33,9 @@ pub(crate) enum EnvironmentLayerError {
 }
 
 /// The names that are known, in the order of the configuration file.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "MODEL",
+    "MODEL_BASE_URL",
     "ALLOW_WRITE",
     "ALLOW_SENSITIVE_DATA",
     "REGION",
@@ -60,7 +61,8 @@ pub(super) fn layer(variables: &BTreeMap<String, String>) -> Result<Layer, Envir
     for (name, value) in variables.iter().filter(|(_, value)| !value.is_empty()) {
         let read = Variable { name, value };
         match name.as_str() {
-            "MODEL" => layer.model = Some(read.one_of()?),
+            "MODEL" => layer.model = Some(read.parse()?),
+            "MODEL_BASE_URL" => layer.model_base_url = Some(read.parse()?),
             "ALLOW_WRITE" => layer.allow_write = Some(read.parse()?),
             "ALLOW_SENSITIVE_DATA" => layer.allow_sensitive_data = Some(read.parse()?),
             "REGION" => layer.region = Some(read.parse()?),
@@ -162,7 +164,7 @@ mod tests {
             "ALLOW_WRITE" | "ALLOW_SENSITIVE_DATA" => "false",
             "REGION" => "eu-west-1",
             "ROLE_ARN" => "arn:aws:iam::123456789012:role/ecs-deep-agent",
-            "ENDPOINT_URL" => "http://127.0.0.1:4566",
+            "ENDPOINT_URL" | "MODEL_BASE_URL" => "http://127.0.0.1:4566",
             "RETRIES" | "MAX_STEPS" => "3",
             "TIMEOUT" => "5m",
             _ => "text",
@@ -188,9 +190,17 @@ mod tests {
     #[test]
     fn a_wrong_value_is_named_with_what_is_accepted() {
         let said = read(&[("MODEL", "gpt")]).unwrap_err().to_string();
+        for word in [
+            "`ECS_DEEP_AGENT_MODEL`: `gpt`",
+            "`PROVIDER:MODEL`",
+            "`runbook`",
+        ] {
+            assert!(said.contains(word), "{said}");
+        }
+        let said = read(&[("CREDENTIALS", "keys")]).unwrap_err().to_string();
         assert_eq!(
             said,
-            "`ECS_DEEP_AGENT_MODEL`: `gpt` is not one of `runbook`"
+            "`ECS_DEEP_AGENT_CREDENTIALS`: `keys` is not one of `env`, `chain`"
         );
     }
 

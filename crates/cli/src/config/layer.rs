@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use ecs_agent_credentials::{EndpointUrl, Region, RoleArn};
+use ecs_agent_models::BaseUrl;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::AccountEntry;
 use super::mcp_servers::McpTable;
+use super::models::{ModelChoice, ModelsTable};
 use super::registry::RegistryEntry;
 use super::services::ServiceEntry;
 use crate::span::Span;
@@ -17,6 +19,7 @@ use crate::span::Span;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Layer {
     pub(crate) model: Option<ModelChoice>,
+    pub(crate) model_base_url: Option<BaseUrl>,
     pub(crate) allow_write: Option<bool>,
     pub(crate) allow_sensitive_data: Option<bool>,
     pub(crate) region: Option<Region>,
@@ -35,6 +38,7 @@ pub(crate) struct Layer {
     pub(crate) environment: Option<String>,
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) mcp: McpTable,
+    pub(crate) models: ModelsTable,
     pub(crate) prompts: Option<PathBuf>,
     pub(crate) registry: Option<RegistryEntry>,
     pub(crate) services: Vec<ServiceEntry>,
@@ -56,14 +60,6 @@ impl Layer {
     pub(crate) const fn names_two_sources(&self) -> bool {
         self.credentials.is_some() && self.profile.is_some()
     }
-}
-
-/// Which model drives the agents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum ModelChoice {
-    /// The built-in deterministic expert: no key, no network.
-    Runbook,
 }
 
 /// Sources of credentials that have no name of their own.

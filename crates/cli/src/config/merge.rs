@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use ecs_agent_core::Prompts;
 use ecs_agent_credentials::{CredentialReference, EndpointUrl, Endpoints, Region, RoleArn};
+use ecs_agent_models::BaseUrl;
 
 use super::accounts::AccountEntry;
 use super::environment::{self, EnvironmentLayerError};
 use super::file::{self, FileError};
-use super::layer::{CredentialChoice, Layer, ModelChoice};
+use super::layer::{CredentialChoice, Layer};
 use super::mcp_servers::McpTable;
+use super::models::{ModelChoice, ModelsTable};
 use super::prompts::{self, PromptFolderError};
 use super::registry::RegistryEntry;
 use super::services::ServiceEntry;
@@ -80,6 +82,8 @@ pub(crate) struct Setting<T> {
 pub(crate) struct Configuration {
     pub(crate) file: Option<PathBuf>,
     pub(crate) model: Setting<ModelChoice>,
+    pub(crate) model_base_url: Option<Setting<BaseUrl>>,
+    pub(crate) models: ModelsTable,
     pub(crate) allow_write: Setting<bool>,
     pub(crate) allow_sensitive_data: Setting<bool>,
     pub(crate) region: Option<Setting<Region>>,
@@ -129,7 +133,9 @@ impl Configuration {
         let prompts = Arc::new(prompts::read(folder)?);
         let configuration = Self {
             file,
-            model: layers.or(|l| l.model, ModelChoice::Runbook),
+            model: layers.or(|l| l.model.clone(), ModelChoice::Runbook),
+            model_base_url: layers.strongest(|l| l.model_base_url.clone()),
+            models: layers.file.models.clone(),
             allow_write: layers.or(|l| l.allow_write, true),
             allow_sensitive_data: layers.or(|l| l.allow_sensitive_data, true),
             region: layers.strongest(|l| l.region.clone()),

@@ -6,10 +6,12 @@ mod file;
 mod layer;
 mod mcp_servers;
 mod merge;
+mod models;
 mod prompts;
 mod registry;
 mod services;
 
-pub(crate) use layer::{CredentialChoice, CredentialKeyword, Layer, ModelChoice};
+pub(crate) use layer::{CredentialChoice, CredentialKeyword, Layer};
 pub(crate) use mcp_servers::{McpTable, keep_consent, read_consent};
 pub(crate) use merge::{Configuration, ConfigurationError, ENVIRONMENT_LABEL, Origin, Setting};
+pub(crate) use models::{KeyPlace, ModelChoice, ModelsTable, ProviderEntry};

@@ -145,12 +145,13 @@ impl Evaluator<'_> {
             mode,
             self.flags,
             self.output,
-        );
+        )?;
         Ok(Conversation {
             settings: InvocationSettings {
                 progress: Arc::new(Silent),
                 permissions: Permissions {
                     allow_write: true,
+                    person_may_execute: true,
                     ..settings.permissions
                 },
                 ..settings

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ecs_agent_core::{InvocationResult, InvocationStatus, OpenInterrupt};
 use ecs_agent_ecs::{Diagnosis, StepOutcome, Verification, VerificationState};
-use ecs_agent_runtime::{EventBody, ToolStatus};
+use ecs_agent_runtime::{EventBody, ToolStatus, Usage};
 use ecs_agent_store::{AuditChain, StoredEvent};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -28,6 +28,8 @@ pub(crate) struct Outcome {
     files: BTreeMap<String, String>,
     calls: usize,
     context_cleared: bool,
+    model: String,
+    usage: Usage,
     audit: AuditChain,
 }
 
@@ -52,12 +54,25 @@ pub(crate) struct OutcomeView<'a> {
     files: &'a BTreeMap<String, String>,
     calls: usize,
     context_cleared: bool,
+    model: ModelUse<'a>,
     audit: &'a AuditChain,
+}
+
+/// What the thread's model calls took, all its invocations together.
+#[derive(Debug, Serialize)]
+struct ModelUse<'a> {
+    name: &'a str,
+    input_tokens: u64,
+    output_tokens: u64,
+    cache_read_tokens: u64,
+    cache_write_tokens: u64,
+    /// In US dollars; `null` where the price of a call is not known.
+    cost_usd: Option<f64>,
 }
 
 impl Outcome {
     /// Judges a result; the thread's events tell why a specialist could not go on.
-    pub(crate) fn of(result: InvocationResult, events: &[StoredEvent]) -> Self {
+    pub(crate) fn of(result: InvocationResult, events: &[StoredEvent], model: &str) -> Self {
         let (status, said, open) = match &result.status {
             InvocationStatus::Done { text } => ("done", text.clone(), Vec::new()),
             InvocationStatus::Interrupted(open) => {
@@ -82,6 +97,8 @@ impl Outcome {
             files: result.files,
             calls: result.calls,
             context_cleared: result.context_cleared,
+            model: model.to_owned(),
+            usage: usage(events),
             audit: result.audit,
         }
     }
@@ -107,6 +124,14 @@ impl Outcome {
             files: &self.files,
             calls: self.calls,
             context_cleared: self.context_cleared,
+            model: ModelUse {
+                name: &self.model,
+                input_tokens: self.usage.input_tokens,
+                output_tokens: self.usage.output_tokens,
+                cache_read_tokens: self.usage.cache_read_tokens,
+                cache_write_tokens: self.usage.cache_write_tokens,
+                cost_usd: self.usage.cost.dollars(),
+            },
             audit: &self.audit,
         }
     }
@@ -151,6 +176,21 @@ impl Outcome {
     /// AWS calls made, and whether the credentials are gone.
     pub(crate) const fn credentials(&self) -> (usize, bool) {
         (self.calls, self.context_cleared)
+    }
+
+    /// What a language model took, in one line; the runbook takes nothing.
+    pub(crate) fn model_use(&self) -> Option<String> {
+        let used = &self.usage;
+        (!used.is_nothing()).then(|| {
+            format!(
+                "model {}: {} tokens read ({} of them from the cache), {} written, cost {}",
+                self.model,
+                used.prompt_tokens(),
+                used.cache_read_tokens,
+                used.output_tokens,
+                used.cost
+            )
+        })
     }
 
     /// Where the audit chain ended when the invocation did.
@@ -248,7 +288,30 @@ fn read<T: DeserializeOwned>(values: &BTreeMap<String, Value>, key: &str) -> Opt
     serde_json::from_value(values.get(key)?.clone()).ok()
 }
 
-/// What kind of trouble the last tool that failed in this turn had.
+/// What all model calls took, failed ones included.
+fn usage(events: &[StoredEvent]) -> Usage {
+    events
+        .iter()
+        .fold(Usage::default(), |sum, stored| match &stored.event.body {
+            EventBody::ModelReplied { usage, .. }
+            | EventBody::ModelFailed { usage, .. }
+            | EventBody::ModelFellBack { usage, .. }
+            | EventBody::Compacted { usage, .. } => sum.plus(*usage),
+            EventBody::RunStarted { .. }
+            | EventBody::Configured { .. }
+            | EventBody::ContextOverflowed { .. }
+            | EventBody::HumanSaid { .. }
+            | EventBody::ToolStarted { .. }
+            | EventBody::ToolReturned { .. }
+            | EventBody::InterruptRaised { .. }
+            | EventBody::InterruptAnswered { .. }
+            | EventBody::CancelRequested { .. }
+            | EventBody::BudgetExhausted { .. }
+            | EventBody::RunEnded { .. } => sum,
+        })
+}
+
+/// What kind of trouble the last tool or model that failed in this turn had.
 fn failure(events: &[StoredEvent]) -> Option<Exit> {
     events
         .iter()
@@ -256,6 +319,9 @@ fn failure(events: &[StoredEvent]) -> Option<Exit> {
         .map(|stored| &stored.event.body)
         .take_while(|body| !matches!(body, EventBody::HumanSaid { .. }))
         .find_map(|body| {
+            if let EventBody::ModelFailed { error, .. } = body {
+                return Some(class_of(error));
+            }
             let EventBody::ToolReturned { outcome, .. } = body else {
                 return None;
             };
@@ -280,8 +346,8 @@ fn class_of(text: &str) -> Exit {
     }
 }
 
-/// Fixed parts of the sentences of `credentials` and `ecs`.
-const SENTENCES: [(&str, Exit); 16] = [
+/// Fixed parts of the sentences of `credentials`, `ecs` and `models`.
+const SENTENCES: [(&str, Exit); 18] = [
     ("no answer from", Exit::Unreachable),
     ("throttled", Exit::Unreachable),
     ("got no answer", Exit::Unreachable),
@@ -298,6 +364,8 @@ const SENTENCES: [(&str, Exit); 16] = [
     ("may not be used here", Exit::Credentials),
     ("no access to this region", Exit::Credentials),
     ("there is no service", Exit::NotFound),
+    ("is not available", Exit::Unreachable),
+    ("refused access", Exit::Credentials),
 ];
 
 #[cfg(test)]

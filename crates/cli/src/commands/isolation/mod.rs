@@ -171,7 +171,7 @@ async fn diagnose(
             Mode::Diagnose,
             bench.flags,
             bench.output,
-        )
+        )?
     };
     let sources = lab_process::sources(&user.account, bench.configuration)?;
     let words = Input::Say(WORDS.to_owned());
