@@ -9,6 +9,7 @@ mod exits;
 mod leaks;
 mod mcp;
 mod no_fallback;
+mod obedient;
 mod scenarios;
 mod support;
 mod tokens;
