@@ -109,6 +109,9 @@ async fn execute(
     if !session.settings.permissions.allow_write {
         return Ok(refused("writing is switched off (allow_write = false)"));
     }
+    if !session.settings.permissions.person_may_execute {
+        return Ok(refused("who runs this may not have a plan carried out"));
+    }
     let plan = approved_plan(input)?;
     if plan.hash().as_str() != arguments.plan_hash {
         return Ok(refused("this is not the plan that was approved"));

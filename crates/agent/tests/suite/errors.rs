@@ -101,6 +101,7 @@ async fn without_leave_to_write_the_plan_is_shown_and_kept() {
     let mut bench = Bench::of("demo").await;
     bench.settings.permissions = Permissions {
         allow_write: false,
+        person_may_execute: true,
         allow_sensitive_data: true,
     };
     let result = bench.say().await;
