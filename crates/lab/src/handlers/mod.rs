@@ -81,25 +81,27 @@ pub(crate) enum Effect {
     Mutates,
 }
 
+/// Every operation that the lab simulates, except `sts:AssumeRole`, which changes no world.
+pub(crate) fn all() -> impl Iterator<Item = &'static Operation> {
+    const TABLES: [&[Operation]; 11] = [
+        sts::OPERATIONS,
+        ecs::OPERATIONS,
+        elbv2::OPERATIONS,
+        logs::OPERATIONS,
+        ec2::OPERATIONS,
+        ecr::OPERATIONS,
+        iam::OPERATIONS,
+        autoscaling::OPERATIONS,
+        cloudformation::OPERATIONS,
+        parameters::OPERATIONS,
+        cloudwatch::OPERATIONS,
+    ];
+    TABLES.into_iter().flatten()
+}
+
 /// The row of an operation, if the lab simulates it.
 pub(crate) fn find(service: &str, name: &str) -> Option<&'static Operation> {
-    let table = match service {
-        "sts" => sts::OPERATIONS,
-        "ecs" => ecs::OPERATIONS,
-        "elasticloadbalancing" => elbv2::OPERATIONS,
-        "logs" => logs::OPERATIONS,
-        "ec2" => ec2::OPERATIONS,
-        "ecr" => ecr::OPERATIONS,
-        "iam" => iam::OPERATIONS,
-        "application-autoscaling" => autoscaling::OPERATIONS,
-        "cloudformation" => cloudformation::OPERATIONS,
-        "secretsmanager" | "ssm" | "cloudtrail" => parameters::OPERATIONS,
-        "cloudwatch" => cloudwatch::OPERATIONS,
-        _ => return None,
-    };
-    table
-        .iter()
-        .find(|operation| operation.name == name && operation.service == service)
+    all().find(|operation| operation.name == name && operation.service == service)
 }
 
 impl<'a> Call<'a> {

@@ -12,7 +12,6 @@ use chrono::{DateTime, Utc};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::control;
 use super::journal::{RequestOutcome, RequestRecord};
@@ -58,7 +57,7 @@ struct Trail {
 }
 
 fn answer(lab: &Lab, parts: &Parts, body: &[u8], peer: SocketAddr, arrived: Instant) -> Response {
-    let request_id = Uuid::now_v7().to_string();
+    let request_id = lab.next_request_id();
     let virtual_now = lab.now();
     let authorization = Authorization::parse(&parts.headers);
     let scope = match &authorization {
@@ -261,3 +260,7 @@ fn signature_error(problem: &SignatureProblem) -> ApiError {
     };
     ApiError::BadSignature { message }
 }
+
+#[cfg(test)]
+#[path = "trace_tests.rs"]
+mod tests;

@@ -14,7 +14,7 @@ use crate::iam::Directory;
 use crate::oracle::{Baseline, HealthReport};
 use crate::scenario::{Scenario, ScenarioError, Simulation, Truth};
 use crate::wire::ApiError;
-use crate::world::{AccessKey, Account, Ids, Role, RolePolicy, User, World};
+use crate::world::{AccessKey, Account, Ids, Role, RolePolicy, User, World, uuid_shaped};
 
 /// The role that every account of a lab has for the agent.
 const AGENT_ROLE: &str = "ecs-deep-agent";
@@ -110,6 +110,7 @@ pub(super) struct Lab {
     world: Mutex<World>,
     directory: Mutex<Directory>,
     journal: Mutex<Journal>,
+    request_ids: Mutex<Ids>,
     clock: Mutex<LabClock>,
     accounts: Vec<LabAccount>,
     latency: Duration,
@@ -156,6 +157,7 @@ impl Lab {
             directory: Mutex::new(directory),
             faults: Mutex::default(),
             journal: Mutex::default(),
+            request_ids: Mutex::new(Ids::new(seed, "requests")),
             latency,
             world: Mutex::new(world),
         })
@@ -243,6 +245,11 @@ impl Lab {
             }
         });
         sessions.collect()
+    }
+
+    /// The id of the next answer: as many requests in the same order, the same ids.
+    pub(super) fn next_request_id(&self) -> String {
+        uuid_shaped(&lock(&self.request_ids).hex(32))
     }
 
     pub(super) fn record(&self, record: RequestRecord) {

@@ -128,6 +128,15 @@ fn service_of(target: &str) -> Option<&'static str> {
         .map(|(_, service)| *service)
 }
 
+/// The prefix of `X-Amz-Target` of a service that speaks JSON.
+#[cfg(test)]
+pub(crate) fn target_of(service: &str) -> Option<&'static str> {
+    TARGETS
+        .iter()
+        .find(|(_, known)| *known == service)
+        .map(|(prefix, _)| *prefix)
+}
+
 /// Status, headers and body of an answer, before it becomes an HTTP response.
 pub(crate) type Rendered = (StatusCode, HeaderMap, Vec<u8>);
 
