@@ -7,7 +7,7 @@ use super::page::{Paging, page};
 use super::{Answer, Call, Effect, Need, Operation, compact, everything};
 use crate::wire::ApiError;
 use crate::world::{
-    Region, Route, RouteChange, RouteTable, RouteTarget, Subnet, Task, Vpc, VpcEndpoint,
+    NetworkAcl, Region, Route, RouteChange, RouteTable, RouteTarget, Subnet, Task, Vpc, VpcEndpoint,
 };
 
 const fn reads(
@@ -405,51 +405,49 @@ fn route(route: &Route) -> Value {
 /// The lab has the default network ACL of each VPC and no other.
 fn network_acls(call: &mut Call<'_>) -> Answer {
     let owner = call.caller.account.as_str();
-    let here = call.here();
-    let subnets = |vpc: &Vpc| -> Vec<&str> {
-        let subnets = here.subnets.values().filter(|subnet| subnet.vpc == vpc.id);
-        subnets.map(|subnet| subnet.id.as_str()).collect()
-    };
     describe(
         call,
-        here.vpcs.values(),
+        call.here().network_acls.values(),
         "networkAclSet",
         (
             "NetworkAclId",
             "InvalidNetworkAclID.NotFound",
             "networkAcl ID",
         ),
-        |vpc: &Vpc| {
+        |acl: &NetworkAcl| {
             vec![
-                ("vpc-id", vec![&vpc.id]),
-                ("association.subnet-id", subnets(vpc)),
-                ("default", vec!["true"]),
+                ("vpc-id", vec![&acl.vpc]),
+                (
+                    "association.subnet-id",
+                    acl.subnets.iter().map(String::as_str).collect(),
+                ),
+                ("default", vec![if acl.default { "true" } else { "false" }]),
             ]
         },
-        |vpc| {
-            let acl = format!("acl-{}", suffix(&vpc.id));
-            let entry = |number: u32, action: &str, egress: bool| {
-                json!({
-                    "ruleNumber": number, "protocol": "-1", "ruleAction": action,
-                    "egress": egress, "cidrBlock": "0.0.0.0/0",
-                })
-            };
-            let associations = subnets(vpc).into_iter().map(|subnet| {
+        |acl| {
+            let entries = acl.entries.iter().map(|entry| {
+                compact(json!({
+                    "ruleNumber": entry.number,
+                    "protocol": if entry.ports.is_some() { "6" } else { "-1" },
+                    "ruleAction": if entry.allow { "allow" } else { "deny" },
+                    "egress": entry.egress,
+                    "cidrBlock": entry.cidr,
+                    "portRange": entry.ports.map(|(from, to)| json!({"from": from, "to": to})),
+                }))
+            });
+            let associations = acl.subnets.iter().map(|subnet| {
                 json!({
                     "networkAclAssociationId": format!("aclassoc-{}", suffix(subnet)),
-                    "networkAclId": acl,
+                    "networkAclId": acl.id,
                     "subnetId": subnet,
                 })
             });
             json!({
-                "networkAclId": acl,
-                "vpcId": vpc.id,
-                "default": true,
+                "networkAclId": acl.id,
+                "vpcId": acl.vpc,
+                "default": acl.default,
                 "ownerId": owner,
-                "entrySet": [
-                    entry(100, "allow", true), entry(32767, "deny", true),
-                    entry(100, "allow", false), entry(32767, "deny", false),
-                ],
+                "entrySet": entries.collect::<Vec<_>>(),
                 "associationSet": associations.collect::<Vec<_>>(),
                 "tagSet": [],
             })

@@ -91,8 +91,35 @@ fn repository<'a>(call: &'a Call<'_>) -> Result<&'a Repository, ApiError> {
         .input
         .text("registryId")
         .is_none_or(|id| id == call.caller.account);
-    let found = call.here().repositories.get(name).filter(|_| own);
-    found.ok_or_else(|| missing(call, name))
+    if let Some(owner) = call.input.text("registryId").filter(|_| !own) {
+        return Err(not_shared(call, owner, name));
+    }
+    call.here()
+        .repositories
+        .get(name)
+        .ok_or_else(|| missing(call, name))
+}
+
+/// A repository of another account, whose policy lets this one pull at most.
+fn not_shared(call: &Call<'_>, owner: &str, name: &str) -> ApiError {
+    let uri = format!("{owner}.dkr.ecr.{}.amazonaws.com/{name}", call.region);
+    if !call.here().foreign_repositories.contains_key(&uri) {
+        return ApiError::invalid(
+            "RepositoryNotFoundException",
+            format!(
+                "The repository with name '{name}' does not exist in the registry with id '{owner}'"
+            ),
+        );
+    }
+    ApiError::invalid(
+        "AccessDeniedException",
+        format!(
+            "User: {} is not authorized to perform: ecr:DescribeImages on resource: \
+             arn:aws:ecr:{}:{owner}:repository/{name} because no resource-based policy allows the \
+             ecr:DescribeImages action",
+            call.caller.arn, call.region
+        ),
+    )
 }
 
 fn repositories(call: &mut Call<'_>) -> Answer {

@@ -40,6 +40,9 @@ fn of_region(region: &Region, prints: &mut BTreeMap<String, String>) {
     for table in region.route_tables.values() {
         prints.insert(key(region, &table.id), digest(table));
     }
+    for acl in region.network_acls.values() {
+        prints.insert(key(region, &acl.id), digest(acl));
+    }
     for group in region.log_groups.values() {
         prints.insert(group.arn.clone(), digest(&group.retention_days));
     }

@@ -151,6 +151,7 @@ fn problems(world: &World, region: &Region, service: &Service) -> Vec<String> {
             }
         }
     }
+    problems.extend(closed_balancers(region, service));
     let recent = service
         .tasks
         .iter()
@@ -181,6 +182,25 @@ fn problems(world: &World, region: &Region, service: &Service) -> Vec<String> {
         ));
     }
     problems
+}
+
+/// Load balancers of the service that let nobody in: its tasks are well, and nobody is served.
+fn closed_balancers(region: &Region, service: &Service) -> Vec<String> {
+    service
+        .load_balancers
+        .iter()
+        .filter_map(|binding| region.target_groups.get(&binding.target_group_arn))
+        .flat_map(|group| &group.load_balancers)
+        .filter_map(|arn| region.load_balancers.get(arn))
+        .filter(|balancer| {
+            balancer
+                .security_groups
+                .iter()
+                .filter_map(|id| region.security_groups.get(id))
+                .all(|group| group.ingress.is_empty())
+        })
+        .map(|balancer| format!("load balancer {} lets nobody in", balancer.name))
+        .collect()
 }
 
 /// A running program that is known to end within this time is not well.

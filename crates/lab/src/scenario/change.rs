@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::world::{AppBehaviour, Architecture};
+use crate::world::{AppBehaviour, Architecture, KmsKeyState};
 
 /// Something that changes in the world. `service` is `<cluster>/<service>` in the target's account
 /// and region.
@@ -40,7 +40,20 @@ pub(crate) enum Change {
         port: Option<u16>,
         #[serde(default)]
         success_codes: Option<String>,
+        /// `HTTP` or `HTTPS`.
+        #[serde(default)]
+        protocol: Option<String>,
     },
+    /// Sets the minimum healthy and the maximum percent of deployments.
+    SetDeploymentPercents {
+        service: String,
+        minimum: u32,
+        maximum: u32,
+    },
+    /// Lets an alarm of the service's deployment configuration go off.
+    RaiseAlarm { service: String },
+    /// Protects the service's running tasks from scale-in, or no longer does.
+    ProtectTasks { service: String, protect: bool },
     /// Adds or overwrites an image in a repository.
     PushImage {
         repository: String,
@@ -76,6 +89,39 @@ pub(crate) enum Change {
         #[serde(default)]
         deny: bool,
     },
+    /// Lets only these services assume a role.
+    SetRoleTrust { role: String, services: Vec<String> },
+    /// Denies actions to every task role of the account by a service control policy; an empty list
+    /// ends that.
+    SetServiceControlPolicy { deny: Vec<String> },
+    /// Schedules a Secrets Manager secret for deletion.
+    ScheduleSecretDeletion { secret: String },
+    /// Takes a secret's scheduled deletion back.
+    RestoreSecret { secret: String },
+    /// Encrypts a secret with a KMS key of the account's own, in that state.
+    EncryptSecret { secret: String, state: KmsKeyState },
+    /// Creates an SSM parameter.
+    PutParameter { parameter: String },
+    /// Deletes an SSM parameter.
+    DeleteParameter { parameter: String },
+    /// Puts an S3 object, given as `bucket/key`.
+    PutObject { object: String },
+    /// Deletes an S3 object.
+    DeleteObject { object: String },
+    /// Pushes an image to a repository of an account that the lab does not hold.
+    PushForeignImage {
+        account: String,
+        repository: String,
+        tag: String,
+    },
+    /// Says whether that repository's policy lets this account pull.
+    ShareForeignRepository {
+        account: String,
+        repository: String,
+        shared: bool,
+    },
+    /// Deletes every image of a repository that no tag points at.
+    ExpireUntaggedImages { repository: String },
     /// Deletes a Secrets Manager secret.
     DeleteSecret { secret: String },
     /// Sets the keys of a secret's JSON object.
@@ -102,17 +148,83 @@ pub(crate) enum Change {
     AddEndpoints,
     /// Leaves the service's subnets without a free address.
     ExhaustSubnets { service: String },
-    /// Lets the service use these private subnets, by letter (`a`, `b` or `c`).
+    /// Lets the service use these subnets, by letter (`a`, `b` or `c`).
     SetSubnets {
         service: String,
         letters: Vec<String>,
+        /// The public subnets instead of the private ones.
+        #[serde(default)]
+        public: bool,
+        /// Whether tasks get a public address.
+        #[serde(default)]
+        public_ip: bool,
     },
+    /// Gives private subnets a network ACL of their own that denies TCP ports before it allows all.
+    DenyInNetworkAcl {
+        letters: Vec<String>,
+        egress: bool,
+        from_port: u16,
+        to_port: u16,
+    },
+    /// Deletes the entries of every network ACL that deny before the last one.
+    AllowInNetworkAcls,
+    /// Deletes the VPC endpoint of an AWS service (`secretsmanager`, `ecr.api`, `s3`, ...).
+    DeleteEndpoint { endpoint: String },
+    /// Removes every ingress rule of the VPC endpoints' security group.
+    CloseEndpoints,
+    /// Lets the VPC in on port 443 of the VPC endpoints' security group.
+    OpenEndpoints,
+    /// Switches private DNS of an interface endpoint on or off.
+    SetPrivateDns { endpoint: String, enabled: bool },
+    /// Switches DNS support of the VPC on or off.
+    SetDnsSupport { enabled: bool },
+    /// Lets no resolver know a host name, or lets it be known again.
+    SetResolvable { host: String, resolvable: bool },
+    /// Lets nothing forward to the service's target group any more.
+    DetachTargetGroup { service: String },
+    /// Forwards to the service's target group again.
+    AttachTargetGroup { service: String },
+    /// Deletes the service's target group.
+    DeleteTargetGroup { service: String },
+    /// Creates a target group like the deleted one, behind the service's load balancer.
+    RecreateTargetGroup { service: String },
+    /// Enables the service's load balancer in the zones of these public subnets only.
+    SetBalancerZones {
+        service: String,
+        letters: Vec<String>,
+    },
+    /// Removes every ingress rule of the load balancers' security group.
+    CloseBalancers,
+    /// Lets everybody in on port 80 of the load balancers' security group.
+    OpenBalancers,
     /// Removes the EC2 instances of a cluster; the tasks on them stop.
     RemoveInstances { cluster: String },
     /// Registers more EC2 instances with a cluster.
     AddInstances { cluster: String, count: u32 },
     /// Leaves this much memory free on each instance of a cluster.
     FillInstances { cluster: String, free_mib: u32 },
+    /// Connects or disconnects the agents of a cluster's instances.
+    SetAgents { cluster: String, connected: bool },
+    /// Drains a cluster's instances, or makes them active again.
+    DrainInstances { cluster: String, drain: bool },
+    /// Sets an attribute of every instance of a cluster; an empty value removes it.
+    SetAttribute {
+        cluster: String,
+        name: String,
+        value: String,
+    },
+    /// Lets something that ECS does not know listen on a port of every instance; 0 ends that.
+    OccupyPort { cluster: String, port: u16 },
+    /// Leaves zones, by letter, without Fargate capacity.
+    SetZonesWithoutFargate { letters: Vec<String> },
+    /// Sets the quota of Fargate vCPUs; 0 lifts it.
+    SetFargateQuota { vcpus: u32 },
+    /// Lets Docker Hub refuse anonymous pulls, or no longer.
+    LimitDockerHub { limited: bool },
+    /// Throttles ECS's own calls, or no longer.
+    ThrottleEcs { throttled: bool },
+    /// Lets network interfaces come too late, or in time again.
+    DelayInterfaces { late: bool },
     /// Deregisters the revision that the service uses.
     DeregisterTaskDefinition { service: String },
     /// Sets how many tasks the load calls for.
@@ -137,6 +249,12 @@ pub(crate) enum Change {
 pub(crate) struct Deploy {
     /// `<cluster>/<service>`.
     pub(crate) service: String,
+    /// The container that is changed; the first when absent.
+    #[serde(default)]
+    pub(crate) container: Option<String>,
+    /// Another image, written in full.
+    #[serde(default)]
+    pub(crate) image: Option<String>,
     /// Another tag of the same repository.
     #[serde(default)]
     pub(crate) image_tag: Option<String>,
@@ -155,7 +273,7 @@ pub(crate) struct Deploy {
     /// Task and container memory in MiB.
     #[serde(default)]
     pub(crate) memory: Option<u32>,
-    /// Secrets as variables: name to `<secret name>#<json key>`.
+    /// Secrets as variables: name to `<secret name>#<json key>`, or to `ssm:<parameter>`.
     #[serde(default)]
     pub(crate) set_secrets: BTreeMap<String, String>,
     /// The platform asked for.
@@ -167,4 +285,31 @@ pub(crate) struct Deploy {
     /// Another log group.
     #[serde(default)]
     pub(crate) log_group: Option<String>,
+    /// Whether the log driver creates its group.
+    #[serde(default)]
+    pub(crate) create_log_group: Option<bool>,
+    /// The user that the container runs as.
+    #[serde(default)]
+    pub(crate) user: Option<String>,
+    /// Whether the container's own files are read-only.
+    #[serde(default)]
+    pub(crate) read_only_root: Option<bool>,
+    /// How many files a process may hold open.
+    #[serde(default)]
+    pub(crate) open_files: Option<u32>,
+    /// The task's disk in GiB.
+    #[serde(default)]
+    pub(crate) ephemeral_storage_gib: Option<u32>,
+    /// Seconds that containers which depend on this one wait for it.
+    #[serde(default)]
+    pub(crate) start_timeout: Option<u32>,
+    /// Variables from an S3 object, given as `bucket/key`.
+    #[serde(default)]
+    pub(crate) environment_file: Option<String>,
+    /// A fixed port on the host; 0 for a dynamic one.
+    #[serde(default)]
+    pub(crate) host_port: Option<u16>,
+    /// A `memberOf` placement constraint, `attribute:<name> == <value>`.
+    #[serde(default)]
+    pub(crate) placement: Option<String>,
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Change, ScenarioError};
-use crate::world::{AppBehaviour, Architecture, CircuitBreaker};
+use crate::world::{AppBehaviour, Architecture, CircuitBreaker, DependencyCondition};
 
 /// A scenario: a healthy world, what happened to it, and the truth about it.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -118,6 +118,38 @@ pub(crate) struct ServiceDefinition {
     /// Whether a CloudFormation stack owns it.
     #[serde(default)]
     pub(crate) stack: bool,
+    /// Containers beside the program's own.
+    #[serde(default)]
+    pub(crate) sidecars: Vec<SidecarDefinition>,
+}
+
+/// A container beside the program's own, with a repository of its name.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SidecarDefinition {
+    /// The container's and its repository's name.
+    pub(crate) name: String,
+    /// The tag of its image.
+    #[serde(default = "first_tag")]
+    pub(crate) image_tag: String,
+    /// How its program behaves; it should not listen where the main program does.
+    pub(crate) app: AppBehaviour,
+    /// Whether its end stops the task.
+    #[serde(default = "yes")]
+    pub(crate) essential: bool,
+    /// The shell command of its container health check, if it has one.
+    #[serde(default)]
+    pub(crate) container_health_check: Option<String>,
+    /// What the main container waits for, if it does.
+    #[serde(default)]
+    pub(crate) awaited: Option<DependencyCondition>,
+    /// Seconds that the main container waits for it; ECS's default when absent.
+    #[serde(default)]
+    pub(crate) start_timeout: Option<u32>,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 const fn two() -> u32 {

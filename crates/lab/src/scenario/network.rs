@@ -2,8 +2,8 @@
 //! gateway, no endpoints.
 
 use crate::world::{
-    InternetGateway, NatGateway, Permission, Region, Route, RouteState, RouteTable, RouteTarget,
-    SecurityGroup, Subnet, Vpc, VpcEndpoint, VpcEndpointType,
+    InternetGateway, NatGateway, NetworkAcl, NetworkAclEntry, Permission, Region, Route,
+    RouteState, RouteTable, RouteTarget, SecurityGroup, Subnet, Vpc, VpcEndpoint, VpcEndpointType,
 };
 
 const VPC_CIDR: &str = "10.0.0.0/16";
@@ -95,6 +95,39 @@ pub(super) fn furnish(region: &mut Region) {
             },
         );
     }
+    // The third public subnet came later, so its id is drawn apart.
+    let id = format!("subnet-{}", region.ids.child("network/public-c").hex(17));
+    let table = tables
+        .iter()
+        .find(|(name, _)| *name == "public")
+        .map(|(_, id)| id.clone());
+    region.subnets.insert(
+        id.clone(),
+        Subnet {
+            arn: region.arn("ec2", &format!("subnet/{id}")),
+            vpc: vpc.clone(),
+            name: "public-c".to_owned(),
+            cidr: "10.0.2.0/24".to_owned(),
+            availability_zone: format!("{}c", region.name),
+            availability_zone_id: format!("{}-az3", zone_prefix(&region.name)),
+            available_ips: 251,
+            map_public_ip_on_launch: true,
+            route_table: table.unwrap_or_default(),
+            addresses_given: 0,
+            id,
+        },
+    );
+    let acl = format!("acl-{}", vpc.trim_start_matches("vpc-"));
+    region.network_acls.insert(
+        acl.clone(),
+        NetworkAcl {
+            id: acl,
+            vpc: vpc.clone(),
+            default: true,
+            subnets: region.subnets.keys().cloned().collect(),
+            entries: allow_all(),
+        },
+    );
     region.nat_gateways.insert(
         nat.clone(),
         NatGateway {
@@ -117,6 +150,22 @@ pub(super) fn furnish(region: &mut Region) {
             egress: vec![Permission::everything()],
         },
     );
+}
+
+/// The entries of a network ACL that lets everything pass.
+pub(super) fn allow_all() -> Vec<NetworkAclEntry> {
+    [(100, true), (32_767, false)]
+        .into_iter()
+        .flat_map(|(number, allow)| {
+            [true, false].map(|egress| NetworkAclEntry {
+                number,
+                egress,
+                allow,
+                cidr: "0.0.0.0/0".to_owned(),
+                ports: None,
+            })
+        })
+        .collect()
 }
 
 /// The endpoints that a Fargate task without any other way out needs, with the S3 gateway.
@@ -191,10 +240,15 @@ fn zone_prefix(region: &str) -> String {
 
 /// The ids of the private subnets with these letters.
 pub(super) fn private_subnets(region: &Region, letters: &[String]) -> Vec<String> {
+    subnets(region, "private", letters)
+}
+
+/// The ids of the subnets of a kind (`public` or `private`) with these letters.
+pub(super) fn subnets(region: &Region, kind: &str, letters: &[String]) -> Vec<String> {
     letters
         .iter()
         .filter_map(|letter| {
-            let name = format!("private-{letter}");
+            let name = format!("{kind}-{letter}");
             region.subnets.values().find(|subnet| subnet.name == name)
         })
         .map(|subnet| subnet.id.clone())

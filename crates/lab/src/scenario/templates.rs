@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::definition::{ServiceDefinition, Template};
+use super::definition::{ServiceDefinition, SidecarDefinition, Template};
 use super::{identities, network};
 use crate::world::{
     AppBehaviour, Architecture, AssignPublicIp, ContainerInstance, DeploymentConfiguration,
@@ -44,6 +44,11 @@ pub(super) fn add_service(
             created,
         );
         add_repository(region, definition, created);
+        for sidecar in &definition.sidecars {
+            let image = image(&sidecar.app, definition.architectures.clone(), false);
+            create_repository(region, &sidecar.name, created);
+            push_image(region, &sidecar.name, &sidecar.image_tag, image, created);
+        }
         add_log_group(region, &log_group_name(cluster, &definition.name), created);
         let execution_role = identities::task_role(
             account,
@@ -137,6 +142,7 @@ pub(super) fn add_service(
         ids: region.ids.child(&format!("service/{name}")),
         launch_failures: 0,
         next_launch_at: now,
+        alarm_raised: false,
         steady: false,
         steady_said_at: None,
         wakes_at: now,
@@ -178,8 +184,14 @@ fn add_secret(region: &mut Region, name: &str, at: DateTime<Utc>) -> String {
 /// Services of the same name in several clusters share their repository, as teams do.
 fn add_repository(region: &mut Region, definition: &ServiceDefinition, at: DateTime<Utc>) {
     let name = &definition.name;
+    create_repository(region, name, at);
+    let image = image(&definition.app, definition.architectures.clone(), false);
+    push_image(region, name, &definition.image_tag, image, at);
+}
+
+fn create_repository(region: &mut Region, name: &str, at: DateTime<Utc>) {
     let repository = Repository {
-        name: name.clone(),
+        name: name.to_owned(),
         arn: region.arn("ecr", &format!("repository/{name}")),
         uri: format!("{}/{name}", region.registry_host()),
         created_at: at,
@@ -187,10 +199,8 @@ fn add_repository(region: &mut Region, definition: &ServiceDefinition, at: DateT
     };
     region
         .repositories
-        .entry(name.clone())
+        .entry(name.to_owned())
         .or_insert(repository);
-    let image = image(&definition.app, definition.architectures.clone(), false);
-    push_image(region, name, &definition.image_tag, image, at);
 }
 
 /// An image without its tag, digest and time, which [`push_image`] fills in.
@@ -435,12 +445,30 @@ fn task_definition(
     ) {
         fields.insert("healthCheck".to_owned(), health_check(command));
     }
+    let awaited: Vec<Value> = definition
+        .sidecars
+        .iter()
+        .filter_map(|sidecar| {
+            let condition = sidecar.awaited?;
+            Some(json!({"containerName": sidecar.name, "condition": condition}))
+        })
+        .collect();
+    if let (false, Some(fields)) = (awaited.is_empty(), container.as_object_mut()) {
+        fields.insert("dependsOn".to_owned(), json!(awaited));
+    }
+    let mut containers = vec![container];
+    containers.extend(
+        definition
+            .sidecars
+            .iter()
+            .map(|sidecar| sidecar_container(region, cluster, definition, sidecar)),
+    );
     let mut body = json!({
         "family": format!("{cluster}-{}", definition.name),
         "executionRoleArn": execution_role,
         "taskRoleArn": task_role,
         "networkMode": if fargate { "awsvpc" } else { "bridge" },
-        "containerDefinitions": [container],
+        "containerDefinitions": containers,
         "requiresCompatibilities": [if fargate { "FARGATE" } else { "EC2" }],
         "cpu": definition.cpu.to_string(),
         "memory": definition.memory.to_string(),
@@ -452,6 +480,37 @@ fn task_definition(
         );
     }
     body
+}
+
+fn sidecar_container(
+    region: &Region,
+    cluster: &str,
+    definition: &ServiceDefinition,
+    sidecar: &SidecarDefinition,
+) -> Value {
+    let mut container = json!({
+        "name": sidecar.name,
+        "image": format!("{}/{}:{}", region.registry_host(), sidecar.name, sidecar.image_tag),
+        "cpu": 0,
+        "essential": sidecar.essential,
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": log_group_name(cluster, &definition.name),
+                "awslogs-region": region.name,
+                "awslogs-stream-prefix": "ecs",
+            },
+        },
+    });
+    if let Some(fields) = container.as_object_mut() {
+        if let Some(command) = &sidecar.container_health_check {
+            fields.insert("healthCheck".to_owned(), health_check(command));
+        }
+        if let Some(seconds) = sidecar.start_timeout {
+            fields.insert("startTimeout".to_owned(), json!(seconds));
+        }
+    }
+    container
 }
 
 pub(super) fn health_check(command: &str) -> Value {
@@ -620,6 +679,8 @@ pub(super) fn add_instances(region: &mut Region, cluster: &str, count: u32, at: 
                 running_tasks: 0,
                 pending_tasks: 0,
                 next_host_port: 32_768,
+                attributes: BTreeMap::new(),
+                foreign_ports: Vec::new(),
             },
         );
     }

@@ -140,25 +140,36 @@ impl Tick<'_> {
 
     fn break_circuit(&mut self, service: &mut Service) {
         let breaker = service.deployment_configuration.deployment_circuit_breaker;
+        let alarm = service.alarm_raised;
         let threshold = failure_threshold(service.desired_count);
         let now = self.now;
         let Some(primary) = service.primary_mut() else {
             return;
         };
-        if !breaker.enable
-            || primary.rollout_state != RolloutState::InProgress
-            || primary.failed_tasks < threshold
-        {
+        let broken = breaker.enable && primary.failed_tasks >= threshold;
+        if primary.rollout_state != RolloutState::InProgress || !(broken || alarm) {
             return;
         }
+        let (rollback, why, reason) = match alarm {
+            true => (
+                true,
+                "alarm detected",
+                "ECS deployment failed: alarm detected.",
+            ),
+            false => (
+                breaker.rollback,
+                "tasks failed to start",
+                "ECS deployment circuit breaker: tasks failed to start.",
+            ),
+        };
         primary.rollout_state = RolloutState::Failed;
-        primary.rollout_state_reason =
-            "ECS deployment circuit breaker: tasks failed to start.".to_owned();
+        primary.rollout_state_reason = reason.to_owned();
         primary.updated_at = now;
         let failed = primary.id.clone();
+        service.alarm_raised = false;
         service.say(
             now,
-            &format!("(deployment {failed}) deployment failed: tasks failed to start."),
+            &format!("(deployment {failed}) deployment failed: {why}."),
         );
         let candidate = service
             .service_deployments
@@ -179,7 +190,11 @@ impl Tick<'_> {
                 };
                 (record.deployment.clone(), definition)
             });
-        let (status, reason) = match (&candidate, breaker.rollback) {
+        let (status, reason) = match (&candidate, rollback) {
+            (Some(_), true) if alarm => (
+                ServiceDeploymentStatus::RollbackInProgress,
+                "Service deployment rolled back because a CloudWatch alarm was detected.",
+            ),
             (_, false) => (
                 ServiceDeploymentStatus::Stopped,
                 "Service deployment stopped because the circuit breaker threshold was exceeded.",
@@ -204,7 +219,7 @@ impl Tick<'_> {
                 record.finished_at = Some(now);
             }
         }
-        if let (Some((id, definition)), true) = (candidate, breaker.rollback) {
+        if let (Some((id, definition)), true) = (candidate, rollback) {
             roll_back(service, &id, &definition, now);
         }
     }
@@ -259,8 +274,20 @@ impl Tick<'_> {
             .iter()
             .filter(|task| self.ready(service, task))
             .count();
+        let held = old
+            .iter()
+            .filter_map(|index| tasks.get(*index))
+            .filter(|task| task.protected)
+            .count();
+        if held > 0 {
+            let text = format!(
+                "was unable to reach steady state because task set ({}) was unable to scale in. Reason: The number of protected tasks are more than the desired count of tasks.",
+                primary.id
+            );
+            self.say_now_and_then(service, &text);
+        }
         for index in old {
-            let Some(task) = tasks.get_mut(index) else {
+            let Some(task) = tasks.get_mut(index).filter(|task| !task.protected) else {
                 continue;
             };
             let works = self.ready(service, task);
@@ -333,7 +360,7 @@ impl Tick<'_> {
     }
 
     /// Says something, unless it was said lately.
-    fn say_now_and_then(&self, service: &mut Service, text: &str) {
+    pub(super) fn say_now_and_then(&self, service: &mut Service, text: &str) {
         let message = format!("(service {}) {text}", service.name);
         let lately = service
             .events

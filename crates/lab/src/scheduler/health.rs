@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Tick;
-use super::program::{Answer, ask};
+use super::program::{Answer, ask, write_log};
 use crate::world::{
     Container, ContainerDefinition, ContainerHealthCheck, HealthCheckPort, Service, Target,
     TargetGroup, TargetReason, TargetState, TargetType, Task,
@@ -16,6 +16,7 @@ impl Tick<'_> {
     pub(super) fn check_health(&mut self, service: &mut Service) {
         for arn in target_groups_of(service) {
             let Some(mut group) = self.region.target_groups.remove(&arn) else {
+                self.miss_group(service, &arn);
                 continue;
             };
             self.check_targets(service, &mut group);
@@ -24,7 +25,22 @@ impl Tick<'_> {
         }
     }
 
-    fn check_targets(&self, service: &Service, group: &mut TargetGroup) {
+    /// A target group that the service uses was deleted.
+    fn miss_group(&self, service: &mut Service, arn: &str) {
+        let running = service
+            .tasks
+            .iter()
+            .find(|task| task.is_running() && task.is_wanted());
+        if let Some(task) = running {
+            let text = format!(
+                "(task {}) is not healthy in target-group ({arn}) due to TARGET GROUP IS NOT FOUND.",
+                task.id
+            );
+            self.say_now_and_then(service, &text);
+        }
+    }
+
+    fn check_targets(&mut self, service: &Service, group: &mut TargetGroup) {
         let now = self.now;
         group
             .targets
@@ -34,14 +50,17 @@ impl Tick<'_> {
             if target.state == TargetState::Draining {
                 continue;
             }
-            if group.load_balancers.is_empty() {
+            if let Some(why) = self.unused(group, target) {
                 target.state = TargetState::Unused;
                 target.reason = Some(TargetReason::NotInUse);
-                target.description = Some(
-                    "Target group is not configured to receive traffic from the load balancer"
-                        .to_owned(),
-                );
+                target.description = Some(why.to_owned());
                 continue;
+            }
+            if target.state == TargetState::Unused {
+                target.state = TargetState::Initial;
+                target.reason = Some(TargetReason::InitialHealthChecking);
+                target.description = Some("Initial health checks in progress".to_owned());
+                target.next_check_at = now;
             }
             if target.reason == Some(TargetReason::RegistrationInProgress)
                 && target.registered_at < now
@@ -54,6 +73,9 @@ impl Tick<'_> {
             };
             if target.next_check_at <= now {
                 let result = self.check(group, target, task);
+                if matches!(&result, Err((_, words)) if words.ends_with("[400]")) {
+                    self.complain_of_plain_text(task);
+                }
                 record(target, group, result);
                 let interval = TimeDelta::seconds(i64::from(group.health_check.interval_seconds));
                 // What is healthy stays so until something changes, and then `Region::wake` has it
@@ -68,6 +90,42 @@ impl Tick<'_> {
             }
         }
         group.targets = targets;
+    }
+
+    /// Why a target gets no traffic and no checks.
+    fn unused(&self, group: &TargetGroup, target: &Target) -> Option<&'static str> {
+        if group.load_balancers.is_empty() {
+            return Some(
+                "Target group is not configured to receive traffic from the load balancer",
+            );
+        }
+        let enabled = group
+            .load_balancers
+            .iter()
+            .filter_map(|arn| self.region.load_balancers.get(arn))
+            .flat_map(|balancer| &balancer.subnets)
+            .filter_map(|id| self.region.subnets.get(id))
+            .any(|subnet| subnet.availability_zone == target.availability_zone);
+        (!enabled).then_some(
+            "Target is in an Availability Zone that is not enabled for the load balancer",
+        )
+    }
+
+    /// A program that speaks TLS logs what it thinks of plain HTTP.
+    fn complain_of_plain_text(&mut self, task: &Task) {
+        let Some(definition) = self.region.task_definition(&task.task_definition) else {
+            return;
+        };
+        let spec = Arc::clone(&definition.spec);
+        let speaker = spec
+            .container_definitions
+            .iter()
+            .zip(&task.containers)
+            .find(|(_, container)| container.app.as_deref().is_some_and(|app| app.tls));
+        if let Some((definition, _)) = speaker {
+            let line = "http: TLS handshake error from 10.0.0.23:38114: client sent an HTTP request to an HTTPS server";
+            write_log(self.region, definition, &task.id, self.now, line);
+        }
     }
 
     /// One health check; `Err` with AWS's reason and words.
@@ -94,14 +152,7 @@ impl Tick<'_> {
             .load_balancers
             .iter()
             .filter_map(|arn| self.region.load_balancers.get(arn))
-            .any(|lb| {
-                self.lets_in(
-                    &lb.security_groups,
-                    &lb.subnets,
-                    place.security_groups,
-                    host_port,
-                )
-            });
+            .any(|lb| self.lets_in(&lb.security_groups, &lb.subnets, place, host_port));
         if !let_in {
             return Err(timed_out());
         }
@@ -139,6 +190,13 @@ impl Tick<'_> {
                     false,
                 ) {
                     Answer::Refused => None,
+                    // Go's net/http answers plain text on a TLS port like this.
+                    Answer::Status { .. } if speaks_tls(container) && check.protocol == "HTTP" => {
+                        Some(Answer::Status {
+                            status: 400,
+                            milliseconds: 1,
+                        })
+                    }
                     answered @ Answer::Status { .. } => Some(answered),
                 }
             });
@@ -227,6 +285,10 @@ pub(super) fn target_groups_of(service: &Service) -> Vec<String> {
     arns.sort();
     arns.dedup();
     arns
+}
+
+fn speaks_tls(container: &Container) -> bool {
+    container.app.as_deref().is_some_and(|app| app.tls)
 }
 
 fn record(target: &mut Target, group: &TargetGroup, result: Result<(), (TargetReason, String)>) {

@@ -1,10 +1,12 @@
 //! One task's life, from PROVISIONING to STOPPED.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Tick;
+use super::placement::fixed_ports;
 use super::program::{listens_on, write_log};
 use super::reachability::Place;
 use crate::world::{
@@ -64,6 +66,12 @@ impl Tick<'_> {
     }
 
     fn provision(&mut self, service: &mut Service, spec: &TaskSpec, task: &mut Task) {
+        if spec.is_awsvpc() && self.region.troubles.interfaces_late {
+            let reason =
+                "Timeout waiting for network interface provisioning to complete.".to_owned();
+            self.fail_to_start(service, task, reason);
+            return;
+        }
         if spec.is_awsvpc() {
             match self.attach_interface(service, task) {
                 Ok(attachment) => task.attachment = Some(attachment),
@@ -79,7 +87,13 @@ impl Tick<'_> {
         task.last_status = TaskStatus::Pending;
         let timed_out = match self.place_of(task) {
             Some(place) => self
-                .start(spec, task.launch_type, &task.id, place)
+                .start(
+                    spec,
+                    task.launch_type,
+                    &task.id,
+                    place,
+                    &pins(service, task),
+                )
                 .is_err_and(|failure| failure.timed_out),
             None => false,
         };
@@ -98,6 +112,10 @@ impl Tick<'_> {
             .as_ref()
             .map(|n| n.subnets.clone())
             .unwrap_or_default();
+        let wanted = match task.launch_type {
+            crate::world::LaunchType::Fargate => self.with_capacity(&wanted),
+            crate::world::LaunchType::Ec2 => wanted,
+        };
         let mut chosen = task.subnet_choice(&wanted);
         // Spread over the subnets in turn, but prefer one that has room over one that has none.
         if let Some(with_room) = (0..wanted.len())
@@ -164,22 +182,39 @@ impl Tick<'_> {
 
     fn pull_and_activate(&mut self, service: &mut Service, spec: &TaskSpec, task: &mut Task) {
         let result = match self.place_of(task) {
-            Some(place) => self.start(spec, task.launch_type, &task.id, place),
+            Some(place) => self.start(
+                spec,
+                task.launch_type,
+                &task.id,
+                place,
+                &pins(service, task),
+            ),
             None => {
                 self.fail_to_start(service, task, "Host EC2 instance terminated.".to_owned());
                 return;
             }
         };
         match result {
+            Ok(_) if self.port_conflict(spec, task).is_some() => {
+                let reason = self.port_conflict(spec, task).unwrap_or_default();
+                if let Some(container) = task.containers.first_mut() {
+                    container.reason = Some(reason.clone());
+                }
+                self.fail_to_start(service, task, reason);
+            }
             Ok(images) => {
                 task.pull_stopped_at = Some(self.now);
                 for (container, image) in task.containers.iter_mut().zip(images) {
                     container.image_digest = image.digest;
                     container.app = Some(image.app);
                 }
+                pin(service, task);
+                self.create_log_groups(spec);
                 task.last_status = TaskStatus::Activating;
-                task.phase_ends_at = self.now + ACTIVATION;
-                self.register(service, task);
+                task.phase_ends_at = self.now + ACTIVATION + self.order(spec, task);
+                if task.ordering_failure.is_none() {
+                    self.register(service, task);
+                }
             }
             Err(failure) => {
                 if let Some((name, reason)) = failure.container {
@@ -192,7 +227,23 @@ impl Tick<'_> {
         }
     }
 
+    /// Docker's words when a fixed host port is held by something that ECS does not know.
+    fn port_conflict(&self, spec: &TaskSpec, task: &Task) -> Option<String> {
+        let instance = self.instance_of(task)?;
+        let port = fixed_ports(spec)
+            .into_iter()
+            .find(|port| instance.foreign_ports.contains(port))?;
+        Some(format!(
+            "CannotStartContainerError: Error response from daemon: driver failed programming external connectivity on endpoint ecs-{}: Bind for 0.0.0.0:{port} failed: port is already allocated",
+            spec.family
+        ))
+    }
+
     fn run(&mut self, service: &mut Service, spec: &TaskSpec, task: &mut Task) {
+        if let Some(failure) = task.ordering_failure.take() {
+            self.fail_to_order(service, spec, task, &failure);
+            return;
+        }
         task.last_status = TaskStatus::Running;
         task.started_at = Some(self.now);
         let mut said = Vec::new();
@@ -239,6 +290,7 @@ impl Tick<'_> {
         if let Some(ending) = task.ending.clone().filter(|ending| ending.at <= self.now) {
             self.end(service, spec, task, &ending);
         } else if task.is_wanted() {
+            self.end_optional(spec, task);
             self.talk(spec, task);
             self.check_containers(service, spec, task);
         } else if self.deregister(service, task) {
@@ -289,6 +341,14 @@ impl Tick<'_> {
     fn kill(&mut self, spec: &TaskSpec, task: &mut Task) {
         for (definition, container) in spec.container_definitions.iter().zip(&mut task.containers) {
             container.status = ContainerStatus::Stopped;
+            if container
+                .app
+                .as_deref()
+                .is_some_and(|app| app.ignores_sigterm)
+            {
+                container.exit_code = Some(137);
+                continue;
+            }
             container.exit_code = Some(143);
             write_log(
                 self.region,
@@ -301,7 +361,7 @@ impl Tick<'_> {
         self.deprovision(task);
     }
 
-    fn fail_to_start(&mut self, service: &mut Service, task: &mut Task, reason: String) {
+    pub(super) fn fail_to_start(&mut self, service: &mut Service, task: &mut Task, reason: String) {
         task.desired_status = TaskStatus::Stopped;
         task.stop_code = Some(StopCode::TaskFailedToStart);
         task.stopped_reason = Some(reason);
@@ -514,6 +574,34 @@ impl Tick<'_> {
                 "Amazon ECS replaced 1 tasks due to an unhealthy status.",
             );
             self.deregister(service, task);
+        }
+    }
+}
+
+/// The digests that the task's deployment has settled on.
+fn pins(service: &Service, task: &Task) -> BTreeMap<String, String> {
+    service
+        .deployments
+        .iter()
+        .find(|deployment| deployment.id == task.started_by)
+        .map(|deployment| deployment.pinned.clone())
+        .unwrap_or_default()
+}
+
+/// The first task that a deployment pulls settles its digests (ECS Developer Guide, "Container image
+/// resolution").
+fn pin(service: &mut Service, task: &Task) {
+    let deployment = service
+        .deployments
+        .iter_mut()
+        .find(|deployment| deployment.id == task.started_by);
+    let Some(deployment) = deployment else { return };
+    for container in &task.containers {
+        if let Some(digest) = &container.image_digest {
+            deployment
+                .pinned
+                .entry(container.name.clone())
+                .or_insert_with(|| digest.clone());
         }
     }
 }

@@ -8,7 +8,9 @@
 mod autoscaling;
 mod deployments;
 mod health;
+mod injection;
 mod lifecycle;
+mod ordering;
 mod placement;
 mod program;
 mod reachability;

@@ -24,7 +24,10 @@ impl Tick<'_> {
                 "failed to launch a task with (error TaskDefinition not found.).".to_owned()
             })?;
         let spec = std::sync::Arc::clone(&definition.spec);
-        if let Some(role) = &spec.execution_role_arn {
+        if self.region.troubles.ecs_throttled {
+            return Err("operations are being throttled. Will try again later.".to_owned());
+        }
+        for role in spec.execution_role_arn.iter().chain(&spec.task_role_arn) {
             let trusted = self
                 .account
                 .role(role)
@@ -36,7 +39,10 @@ impl Tick<'_> {
             }
         }
         let instance = match deployment.launch_type {
-            LaunchType::Fargate => None,
+            LaunchType::Fargate => {
+                self.fargate_takes(service, &spec)?;
+                None
+            }
             LaunchType::Ec2 => Some(self.reserve(service, &spec)?),
         };
         let id = service.ids.hex(32);
@@ -120,10 +126,56 @@ impl Tick<'_> {
             stopped_reason: None,
             phase_ends_at: self.now + chrono::TimeDelta::seconds(provisioning),
             ending: None,
+            ordering_failure: None,
+            protected: false,
             was_ready: false,
             failure_counted: false,
             id,
         })
+    }
+
+    /// Whether Fargate has room for one more task in a zone of the service's, and lets the account
+    /// have it.
+    fn fargate_takes(&self, service: &Service, spec: &TaskSpec) -> Result<(), String> {
+        let subnets = service
+            .network
+            .as_ref()
+            .map(|network| network.subnets.clone())
+            .unwrap_or_default();
+        if !subnets.is_empty() && self.with_capacity(&subnets).is_empty() {
+            return Err(format!(
+                "was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone. {SEE}"
+            ));
+        }
+        let Some(quota) = self.region.troubles.fargate_vcpu_quota else {
+            return Ok(());
+        };
+        // The service itself is not in the region while it is looked at.
+        let others = self.region.services.values();
+        let used: u32 = others
+            .chain(std::iter::once(service))
+            .flat_map(|service| &service.tasks)
+            .filter(|task| task.launch_type == LaunchType::Fargate && task.stopped_at.is_none())
+            .filter_map(|task| task.cpu.parse::<u32>().ok())
+            .sum();
+        if used + spec.reserved_cpu() > quota * 1_024 {
+            return Err(format!(
+                "was unable to place a task. Reason: You've reached the limit on the number of vCPUs you can run concurrently. {SEE}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// The subnets whose zones have Fargate capacity.
+    pub(super) fn with_capacity(&self, subnets: &[String]) -> Vec<String> {
+        let without = &self.region.troubles.zones_without_fargate;
+        let has = |id: &&String| {
+            self.region
+                .subnets
+                .get(*id)
+                .is_none_or(|subnet| !without.contains(&subnet.availability_zone))
+        };
+        subnets.iter().filter(has).cloned().collect()
     }
 
     /// Takes room on the instance with the fewest tasks among those that have it.
@@ -144,8 +196,19 @@ impl Tick<'_> {
                 "{none}No Container Instances were found in your cluster. {SEE}"
             ));
         };
+        let fits = |instance: &ContainerInstance| {
+            spec.placement_constraints
+                .iter()
+                .filter(|constraint| constraint.kind == "memberOf")
+                .all(|constraint| is_member(instance, &constraint.expression))
+        };
+        let taken = |instance: &ContainerInstance| self.has_port_of(service, instance, spec);
         let short_of = if !closest.agent_connected {
             "encountered error \"AGENT\""
+        } else if !candidates.iter().any(|instance| fits(instance)) {
+            "encountered error \"MemberOf placement constraint unsatisfied.\""
+        } else if candidates.iter().all(|instance| taken(instance)) {
+            "is already using a port required by your task"
         } else if closest.remaining.memory_mib < memory {
             "has insufficient memory available"
         } else {
@@ -158,7 +221,11 @@ impl Tick<'_> {
         let chosen = candidates
             .iter()
             .filter(|i| {
-                i.agent_connected && i.remaining.memory_mib >= memory && i.remaining.cpu >= cpu
+                i.agent_connected
+                    && i.remaining.memory_mib >= memory
+                    && i.remaining.cpu >= cpu
+                    && fits(i)
+                    && !taken(i)
             })
             .min_by_key(|i| (i.running_tasks + i.pending_tasks, i.id.clone()))
             .map(|i| i.id.clone())
@@ -169,6 +236,25 @@ impl Tick<'_> {
             instance.running_tasks += 1;
         }
         Ok(chosen)
+    }
+
+    /// Whether a task on the instance holds a fixed host port that the new one asks for.
+    fn has_port_of(
+        &self,
+        service: &Service,
+        instance: &ContainerInstance,
+        spec: &TaskSpec,
+    ) -> bool {
+        let wanted: Vec<u16> = fixed_ports(spec);
+        let others = self.region.services.values();
+        others
+            .chain(std::iter::once(service))
+            .flat_map(|service| &service.tasks)
+            .filter(|task| task.stopped_at.is_none())
+            .filter(|task| task.container_instance.as_ref() == Some(&instance.arn))
+            .flat_map(|task| &task.containers)
+            .flat_map(|container| &container.host_ports)
+            .any(|(_, host)| wanted.contains(host))
     }
 
     fn host_ports(
@@ -230,6 +316,30 @@ impl Tick<'_> {
             .values()
             .find(|instance| instance.arn == *arn)
     }
+}
+
+/// Host ports that a task asks for by number.
+pub(super) fn fixed_ports(spec: &TaskSpec) -> Vec<u16> {
+    if spec.is_awsvpc() {
+        return Vec::new();
+    }
+    spec.container_definitions
+        .iter()
+        .flat_map(|container| &container.port_mappings)
+        .filter_map(|mapping| mapping.host_port.filter(|port| *port != 0))
+        .collect()
+}
+
+/// Whether an instance satisfies `attribute:<name> == <value>`, the one form of the cluster query
+/// language that the lab understands; any other form lets everything pass.
+fn is_member(instance: &ContainerInstance, expression: &str) -> bool {
+    let Some((name, value)) = expression
+        .strip_prefix("attribute:")
+        .and_then(|rest| rest.split_once("=="))
+    else {
+        return true;
+    };
+    instance.attribute(name.trim()) == Some(value.trim())
 }
 
 fn uuid(service: &mut Service) -> String {

@@ -72,6 +72,20 @@ impl Tick<'_> {
                 vec![format!("fatal: environment variable {name} is not set")],
             ));
         }
+        if let Some((code, lines)) = self.refused_at_start(definition, app) {
+            return Some(end(2, code, lines));
+        }
+        let unknown = app
+            .dependencies
+            .iter()
+            .find(|dependency| !self.resolves(place, &dependency.host));
+        if let Some(dependency) = unknown {
+            return Some(end(
+                15,
+                1,
+                vec![format!("Error: getaddrinfo ENOTFOUND {}", dependency.host)],
+            ));
+        }
         let unreachable = app
             .dependencies
             .iter()
@@ -102,10 +116,54 @@ impl Tick<'_> {
                 container_reason: Some(OUT_OF_MEMORY.to_owned()),
                 ..end(after, 137, Vec::new())
             });
-        [crash, out_of_memory]
+        let disk_full = seconds_until_disk_full(app, spec.disk_mib()).map(|after| {
+            end(
+                after,
+                1,
+                vec!["fatal: write /var/spool/app/segment.dat: No space left on device".to_owned()],
+            )
+        });
+        [crash, out_of_memory, disk_full]
             .into_iter()
             .flatten()
             .min_by_key(|ending| ending.at)
+    }
+
+    /// What the kernel refuses a program in its first moments: a port, a directory, a descriptor.
+    fn refused_at_start(
+        &self,
+        definition: &ContainerDefinition,
+        app: &AppBehaviour,
+    ) -> Option<(i32, Vec<String>)> {
+        let root = definition
+            .user
+            .as_deref()
+            .is_none_or(|user| user == "root" || user == "0" || user.starts_with("0:"));
+        if let Some((_, port)) =
+            listens_on(app, definition).filter(|(_, port)| *port < 1_024 && !root)
+        {
+            return Some((
+                1,
+                vec![format!(
+                    "fatal: listen tcp :{port}: bind: permission denied"
+                )],
+            ));
+        }
+        if let Some(directory) = app.writes.iter().find(|path| !definition.may_write(path)) {
+            return Some((
+                1,
+                vec![format!(
+                    "Error: EROFS: read-only file system, open '{directory}/app.lock'"
+                )],
+            ));
+        }
+        if app.open_files > definition.open_files_limit() {
+            return Some((
+                1,
+                vec!["fatal: accept4: too many open files; EMFILE".to_owned()],
+            ));
+        }
+        None
     }
 
     /// Whether the image's only manifest was built for the platform that the task runs on.
@@ -162,6 +220,9 @@ impl Tick<'_> {
             return times;
         };
         for container in &task.containers {
+            if let Some(crash) = container.app.as_deref().and_then(|app| app.crash.as_ref()) {
+                times.push(started + TimeDelta::seconds(i64::from(crash.after_seconds)));
+            }
             times.extend(container.next_health_check_at);
             times.extend(container.next_lines_at.iter().copied());
             if let Some(app) = container.app.as_deref().filter(|_| !container.announced) {
@@ -185,6 +246,18 @@ fn seconds_until_full(app: &AppBehaviour, limit_mib: u32) -> Option<i64> {
     let room = i64::from(limit_mib - app.memory_mib);
     (room * 60)
         .checked_div(growth)
+        .map(|seconds| (seconds + 1).max(startup))
+}
+
+/// How long until the task's disk is full; `None` for never.
+fn seconds_until_disk_full(app: &AppBehaviour, room_mib: u32) -> Option<i64> {
+    let startup = i64::from(app.startup_seconds);
+    if app.disk_mib > room_mib {
+        return Some(startup.max(3));
+    }
+    let room = i64::from(room_mib - app.disk_mib);
+    (room * 60)
+        .checked_div(i64::from(app.disk_growth_mib_per_minute))
         .map(|seconds| (seconds + 1).max(startup))
 }
 

@@ -2,8 +2,8 @@
 
 use super::Tick;
 use crate::world::{
-    Permission, Region, RouteState, RouteTarget, SecurityGroup, VpcEndpoint, VpcEndpointType,
-    cidr_holds,
+    NetworkAcl, Permission, Region, RouteState, RouteTarget, SecurityGroup, VpcEndpoint,
+    VpcEndpointType, cidr_holds,
 };
 
 /// Where a task stands in the network.
@@ -17,6 +17,8 @@ pub(super) struct Place<'a> {
 
 /// Any address that only the whole internet's range covers.
 const INTERNET: &str = "198.51.100.1";
+/// Any port that answers come back to.
+const EPHEMERAL: u16 = 50_000;
 
 impl Tick<'_> {
     /// Whether a task reaches an AWS service's API (`ecr.api`, `secretsmanager`, ...) on 443.
@@ -43,10 +45,21 @@ impl Tick<'_> {
                 egress(region, place).any(|permission| {
                     permission.covers_tcp(443)
                         && (!permission.prefix_lists.is_empty() || to_address(permission, INTERNET))
-                })
+                }) && crosses(region, place.subnet, INTERNET, 443)
             }
             Some(_) | None => reaches_internet(region, place, 443),
         }
+    }
+
+    /// Whether the VPC's resolver answers, and knows the name.
+    pub(super) fn resolves(&self, place: Place<'_>, host: &str) -> bool {
+        let region = &*self.region;
+        let vpc = region
+            .subnets
+            .get(place.subnet)
+            .and_then(|subnet| region.vpcs.get(&subnet.vpc));
+        vpc.is_some_and(|vpc| vpc.dns_support)
+            && !region.unknown_hosts.iter().any(|unknown| unknown == host)
     }
 
     /// Whether a program reaches one of its dependencies.
@@ -82,7 +95,7 @@ impl Tick<'_> {
         &self,
         from: &[String],
         from_subnets: &[String],
-        to: &[String],
+        to: Place<'_>,
         port: u16,
     ) -> bool {
         let region = &*self.region;
@@ -91,7 +104,16 @@ impl Tick<'_> {
             .filter_map(|id| region.subnets.get(id))
             .filter_map(|subnet| subnet.cidr.split_once('/').map(|(base, _)| base));
         let sources: Vec<&str> = sources.collect();
-        groups(region, to)
+        let acl = acl_of(region, to.subnet);
+        let passes = |address: &&str| {
+            acl.is_none_or(|acl| {
+                acl.passes(false, address, port) && acl.passes(true, address, EPHEMERAL)
+            })
+        };
+        if !sources.iter().all(passes) {
+            return false;
+        }
+        groups(region, to.security_groups)
             .flat_map(|group| &group.ingress)
             .any(|permission| {
                 permission.covers_tcp(port)
@@ -146,9 +168,23 @@ fn reaches_interface_endpoint(region: &Region, place: Place<'_>, endpoint: &VpcE
     out && into
 }
 
+fn acl_of<'a>(region: &'a Region, subnet: &str) -> Option<&'a NetworkAcl> {
+    region
+        .network_acls
+        .values()
+        .find(|acl| acl.subnets.iter().any(|member| member == subnet))
+}
+
+/// Whether the subnet's network ACL lets a request out and its answer back in.
+fn crosses(region: &Region, subnet: &str, address: &str, port: u16) -> bool {
+    acl_of(region, subnet)
+        .is_none_or(|acl| acl.passes(true, address, port) && acl.passes(false, address, EPHEMERAL))
+}
+
 fn reaches_internet(region: &Region, place: Place<'_>, port: u16) -> bool {
     let allowed = egress(region, place)
-        .any(|permission| permission.covers_tcp(port) && to_address(permission, INTERNET));
+        .any(|permission| permission.covers_tcp(port) && to_address(permission, INTERNET))
+        && crosses(region, place.subnet, INTERNET, port);
     let table = region
         .subnets
         .get(place.subnet)

@@ -1,11 +1,13 @@
 //! Whether a task can be started: secrets, registry, image, log driver, in the order ECS meets them.
+//! What is injected into its containers is in `injection`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Tick;
 use super::reachability::Place;
 use crate::world::{
-    AppBehaviour, ContainerDefinition, Image, LaunchType, Role, SecretReference, TaskSpec,
+    AppBehaviour, ContainerDefinition, Image, LaunchType, LogGroup, Role, TaskSpec, not_allowed,
 };
 
 /// Why a task could not be started.
@@ -27,7 +29,7 @@ pub(super) struct PulledImage {
 }
 
 impl StartFailure {
-    fn at_once(reason: String) -> Self {
+    pub(super) fn at_once(reason: String) -> Self {
         Self {
             reason,
             container: None,
@@ -35,7 +37,7 @@ impl StartFailure {
         }
     }
 
-    fn after_time_out(reason: String) -> Self {
+    pub(super) fn after_time_out(reason: String) -> Self {
         Self {
             reason,
             container: None,
@@ -44,7 +46,7 @@ impl StartFailure {
     }
 }
 
-const INITIALIZATION: &str =
+pub(super) const INITIALIZATION: &str =
     "ResourceInitializationError: unable to pull secrets or registry auth: ";
 
 impl Tick<'_> {
@@ -55,6 +57,7 @@ impl Tick<'_> {
         launch_type: LaunchType,
         task_id: &str,
         place: Place<'_>,
+        pinned: &BTreeMap<String, String>,
     ) -> Result<Vec<PulledImage>, StartFailure> {
         let role = spec
             .execution_role_arn
@@ -72,6 +75,11 @@ impl Tick<'_> {
         for secret in spec.container_definitions.iter().flat_map(|c| &c.secrets) {
             self.resolve_secret(&caller, place, secret)?;
         }
+        for container in &spec.container_definitions {
+            for file in &container.environment_files {
+                self.environment_file(&caller, place, &file.value)?;
+            }
+        }
         let uses_ecr = spec
             .container_definitions
             .iter()
@@ -81,7 +89,7 @@ impl Tick<'_> {
         }
         let mut images = Vec::new();
         for container in &spec.container_definitions {
-            images.push(self.pull(&caller, place, spec, container)?);
+            images.push(self.pull(&caller, place, spec, container, pinned)?);
         }
         for container in &spec.container_definitions {
             self.log_driver(&caller, place, launch_type, container)?;
@@ -89,115 +97,21 @@ impl Tick<'_> {
         Ok(images)
     }
 
-    fn may(&self, caller: &Caller<'_>, action: &str, resource: &str) -> bool {
-        caller
-            .role
-            .is_some_and(|role| self.account.role_may(role, action, resource))
-    }
-
-    fn resolve_secret(
+    /// Why the caller may not do this, in IAM's words.
+    pub(super) fn refusal(
         &self,
         caller: &Caller<'_>,
-        place: Place<'_>,
-        secret: &SecretReference,
-    ) -> Result<(), StartFailure> {
-        if secret.value_from.contains(":secretsmanager:") {
-            self.secrets_manager(caller, place, &secret.value_from)
-        } else {
-            self.parameter_store(caller, place, &secret.value_from)
-        }
-    }
-
-    fn secrets_manager(
-        &self,
-        caller: &Caller<'_>,
-        place: Place<'_>,
-        value_from: &str,
-    ) -> Result<(), StartFailure> {
-        let parts: Vec<&str> = value_from.splitn(8, ':').collect();
-        let arn = parts.iter().take(7).copied().collect::<Vec<_>>().join(":");
-        let key = parts
-            .get(7)
-            .and_then(|rest| rest.split(':').next())
-            .filter(|key| !key.is_empty());
-        if !self.reaches_aws(place, "secretsmanager") {
-            return Err(StartFailure::after_time_out(format!(
-                "{INITIALIZATION}execution resource retrieval failed: unable to retrieve secret from asm: There is a connection issue between the task and AWS Secrets Manager. Check your task network configuration. failed to fetch secret {arn} from secrets manager: operation error Secrets Manager: GetSecretValue, https response error StatusCode: 0, RequestID: , canceled, context deadline exceeded"
-            )));
-        }
-        let action = "secretsmanager:GetSecretValue";
-        if !self.may(caller, action, &arn) {
-            return Err(StartFailure::at_once(format!(
-                "{INITIALIZATION}execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret {arn} from secrets manager: AccessDeniedException: User: {} is not authorized to perform: {action} on resource: {arn} because no identity-based policy allows the {action} action status code: 400, request id: {}",
-                caller.session,
-                self.request_id(caller)
-            )));
-        }
-        let found = self.region.secrets.values().find(|secret| {
-            secret.deleted_at.is_none()
-                && (secret.arn == arn
-                    || secret
-                        .arn
-                        .rsplit_once('-')
-                        .is_some_and(|(partial, _)| partial == arn))
-        });
-        let Some(found) = found else {
-            return Err(StartFailure::at_once(format!(
-                "{INITIALIZATION}execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): ResourceNotFoundException: The task can't retrieve the secret with ARN '{arn}' from AWS Secrets Manager. Check whether the secret exists in the specified Region. failed to fetch secret {arn} from secrets manager: ResourceNotFoundException: Secrets Manager can't find the specified secret."
-            )));
-        };
-        match key {
-            Some(key) if !found.json_keys.iter().any(|k| k == key) => {
-                Err(StartFailure::at_once(format!(
-                    "{INITIALIZATION}execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): retrieved secret from Secrets Manager did not contain json key {key}"
-                )))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    fn parameter_store(
-        &self,
-        caller: &Caller<'_>,
-        place: Place<'_>,
-        value_from: &str,
-    ) -> Result<(), StartFailure> {
-        let name = value_from
-            .split_once(":parameter")
-            .map_or(value_from, |(_, name)| name);
-        let resource = self.region.arn(
-            "ssm",
-            &format!("parameter/{}", name.trim_start_matches('/')),
-        );
-        let failed = "execution resource retrieval failed: unable to retrieve secrets from ssm: ";
-        if !self.reaches_aws(place, "ssm") {
-            return Err(StartFailure::after_time_out(format!(
-                "{INITIALIZATION}{failed}The task cannot pull secrets from AWS Systems Manager. There is a connection issue between the task and AWS Systems Manager Parameter Store. Check your task network configuration. : signal: killed"
-            )));
-        }
-        if !self.may(caller, "ssm:GetParameters", &resource) {
-            return Err(StartFailure::at_once(format!(
-                "{INITIALIZATION}{failed}service call has been retried 1 time(s): operation error SSM: GetParameters, https response error StatusCode: 400, RequestID: {}, api error AccessDeniedException: User: {} is not authorized to perform: ssm:GetParameters on resource: {resource} because no identity-based policy allows the ssm:GetParameters action",
-                self.request_id(caller),
-                caller.session
-            )));
-        }
-        let exists = self
-            .region
-            .parameters
-            .keys()
-            .any(|existing| existing.trim_start_matches('/') == name.trim_start_matches('/'));
-        if exists {
-            Ok(())
-        } else {
-            Err(StartFailure::at_once(format!(
-                "{INITIALIZATION}{failed}service call has been retried 1 time(s): fetching secret data from SSM Parameter Store in {}: invalid parameters: {name}",
-                self.region.name
-            )))
+        action: &str,
+        resource: &str,
+    ) -> Option<String> {
+        match caller.role {
+            Some(role) => self.account.refuses(role, action, resource),
+            None => Some(not_allowed(action)),
         }
     }
 
     fn registry_auth(&self, caller: &Caller<'_>, place: Place<'_>) -> Result<(), StartFailure> {
+        self.resolve_aws(place, "api.ecr", "The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration. operation error ECR: GetAuthorizationToken, exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, ")?;
         if !self.reaches_aws(place, "ecr.api") {
             let region = &self.region.name;
             return Err(StartFailure::after_time_out(format!(
@@ -205,11 +119,11 @@ impl Tick<'_> {
             )));
         }
         let action = "ecr:GetAuthorizationToken";
-        if self.may(caller, action, "*") {
+        let Some(because) = self.refusal(caller, action, "*") else {
             return Ok(());
-        }
+        };
         Err(StartFailure::at_once(format!(
-            "{INITIALIZATION}execution resource retrieval failed: unable to retrieve ecr registry auth: service call has been retried 1 time(s): operation error ECR: GetAuthorizationToken, https response error StatusCode: 400, RequestID: {}, api error AccessDeniedException: User: {} is not authorized to perform: {action} on resource: * because no identity-based policy allows the {action} action",
+            "{INITIALIZATION}execution resource retrieval failed: unable to retrieve ecr registry auth: service call has been retried 1 time(s): operation error ECR: GetAuthorizationToken, https response error StatusCode: 400, RequestID: {}, api error AccessDeniedException: User: {} is not authorized to perform: {action} on resource: * {because}",
             self.request_id(caller),
             caller.session
         )))
@@ -221,6 +135,7 @@ impl Tick<'_> {
         place: Place<'_>,
         spec: &TaskSpec,
         container: &ContainerDefinition,
+        pinned: &BTreeMap<String, String>,
     ) -> Result<PulledImage, StartFailure> {
         let image = &container.image;
         let failed = |mut failure: StartFailure| {
@@ -228,9 +143,16 @@ impl Tick<'_> {
             failure
         };
         let Some(path) = image.strip_prefix(&format!("{}/", self.region.registry_host())) else {
-            return self.pull_elsewhere(place, image).map_err(failed);
+            return self.pull_elsewhere(caller, place, image).map_err(failed);
         };
         let (name, tag) = split_reference(path);
+        // Version consistency: what the tag named when the deployment began is what is pulled.
+        let pin = pinned.get(&container.name).filter(|pin| *pin != tag);
+        let reference = match pin {
+            Some(digest) => format!("{}/{name}@{digest}", self.region.registry_host()),
+            None => image.clone(),
+        };
+        let tag = pin.map_or(tag, String::as_str);
         let repository = format!("repository/{name}");
         let resource = self.region.arn("ecr", &repository);
         if !self.reaches_aws(place, "ecr.dkr") {
@@ -240,9 +162,9 @@ impl Tick<'_> {
             ))));
         }
         for action in ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"] {
-            if !self.may(caller, action, &resource) {
+            if let Some(because) = self.refusal(caller, action, &resource) {
                 return Err(failed(StartFailure::at_once(format!(
-                    "CannotPullContainerError: The task can’t pull the image. Check that the role has the permissions to pull images from the registry. pull image manifest has been retried 1 time(s): failed to resolve ref {image}: unexpected status from HEAD request to https://{}/v2/{name}/manifests/{tag}: 403 Forbidden: User: {} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action",
+                    "CannotPullContainerError: The task can’t pull the image. Check that the role has the permissions to pull images from the registry. pull image manifest has been retried 1 time(s): failed to resolve ref {image}: unexpected status from HEAD request to https://{}/v2/{name}/manifests/{tag}: 403 Forbidden: User: {} is not authorized to perform: {action} on resource: {resource} {because}",
                     self.region.registry_host(),
                     caller.session
                 ))));
@@ -261,7 +183,7 @@ impl Tick<'_> {
         };
         let Some(found) = found else {
             return Err(failed(StartFailure::at_once(format!(
-                "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: not found"
+                "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {reference}: not found"
             ))));
         };
         if !self.reaches_aws(place, "s3") {
@@ -276,18 +198,32 @@ impl Tick<'_> {
         })
     }
 
-    /// A public image: the lab knows no public registry's content, so it only asks for a way there.
-    fn pull_elsewhere(&self, place: Place<'_>, image: &str) -> Result<PulledImage, StartFailure> {
-        let host = image
-            .split_once('/')
-            .map_or("registry-1.docker.io", |(host, _)| host);
-        let foreign = host.contains(".dkr.ecr.");
+    /// An image of another registry: another account's ECR, Docker Hub, or a public one.
+    fn pull_elsewhere(
+        &self,
+        caller: &Caller<'_>,
+        place: Place<'_>,
+        image: &str,
+    ) -> Result<PulledImage, StartFailure> {
+        let host = match image.split_once('/') {
+            Some((host, _)) if host.contains('.') => host,
+            Some(_) | None => "docker.io",
+        };
         if !self.reaches_host(place, host, 443) {
             return Err(StartFailure::after_time_out(format!(
                 "CannotPullContainerError: The task cannot pull {image} from the registry {host}. There is a connection issue between the task and the registry. Check your task network configuration. : failed to do request: dial tcp 198.51.100.47:443: i/o timeout"
             )));
         }
-        if foreign || !host.contains('.') || host == "registry-1.docker.io" {
+        if host.contains(".dkr.ecr.") {
+            return self.pull_from_other_account(caller, image);
+        }
+        if host == "docker.io" && self.region.troubles.docker_hub_limited {
+            return Err(StartFailure::at_once(format!(
+                "CannotPullContainerError: pull image manifest has been retried 5 time(s): httpReadSeeker: failed open: unexpected status code https://registry-1.docker.io/v2/{image}: 429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: https://www.docker.com/increase-rate-limit"
+            )));
+        }
+        // A reference without a registry's name: the lab knows none of Docker Hub's private images.
+        if !image.starts_with(host) {
             return Err(StartFailure::at_once(format!(
                 "CannotPullContainerError: The task can’t pull the image. Check whether the image exists. pull image manifest has been retried 1 time(s): failed to resolve ref {image}: pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed"
             )));
@@ -296,6 +232,42 @@ impl Tick<'_> {
             digest: None,
             app: Arc::new(AppBehaviour::default()),
         })
+    }
+
+    fn pull_from_other_account(
+        &self,
+        caller: &Caller<'_>,
+        image: &str,
+    ) -> Result<PulledImage, StartFailure> {
+        let (name, tag) = split_reference(image);
+        let owner = image.split('.').next().unwrap_or_default();
+        let path = name.split_once('/').map_or(name, |(_, path)| path);
+        let resource = format!("arn:aws:ecr:{}:{owner}:repository/{path}", self.region.name);
+        let known = self.region.foreign_repositories.get(name);
+        let action = "ecr:BatchGetImage";
+        let because = match self.refusal(caller, action, &resource) {
+            Some(because) => Some(because),
+            None if known.is_some_and(|known| known.shared) => None,
+            None => Some(format!(
+                "because no resource-based policy allows the {action} action"
+            )),
+        };
+        if let Some(because) = because {
+            return Err(StartFailure::at_once(format!(
+                "CannotPullContainerError: The task can’t pull the image. Check that the role has the permissions to pull images from the registry. pull image manifest has been retried 1 time(s): failed to resolve ref {image}: unexpected status from HEAD request to https://{owner}.dkr.ecr.{}.amazonaws.com/v2/{path}/manifests/{tag}: 403 Forbidden: User: {} is not authorized to perform: {action} on resource: {resource} {because}",
+                self.region.name, caller.session
+            )));
+        }
+        let found = known.and_then(|known| known.repository.tagged(tag));
+        match found {
+            Some(found) => Ok(PulledImage {
+                digest: None,
+                app: Arc::new(found.app.clone()),
+            }),
+            None => Err(StartFailure::at_once(format!(
+                "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: not found"
+            ))),
+        }
     }
 
     fn log_driver(
@@ -325,27 +297,40 @@ impl Tick<'_> {
         let resource = self
             .region
             .arn("logs", &format!("log-group:{group}:log-stream:*"));
-        let problem = if !self.may(caller, "logs:CreateLogStream", &resource) {
+        let exists = self.region.log_groups.contains_key(group);
+        let creates = log
+            .options
+            .get("awslogs-create-group")
+            .is_some_and(|v| v == "true");
+        let group_resource = self
+            .region
+            .arn("logs", &format!("log-group:{group}:log-stream:"));
+        let stream = "failed to create Cloudwatch log stream: ";
+        let problem = if let Some(because) = self
+            .refusal(caller, "logs:CreateLogGroup", &group_resource)
+            .filter(|_| creates && !exists)
+        {
             format!(
-                "AccessDeniedException: User: {} is not authorized to perform: logs:CreateLogStream on resource: {resource} because no identity-based policy allows the logs:CreateLogStream action",
+                "failed to create Cloudwatch log group: operation error CloudWatch Logs: CreateLogGroup, https response error StatusCode: 400, RequestID: {}, api error AccessDeniedException: User: {} is not authorized to perform: logs:CreateLogGroup on resource: {group_resource} {because}",
+                self.request_id(caller),
                 caller.session
             )
-        } else if self.region.log_groups.contains_key(group)
-            || log
-                .options
-                .get("awslogs-create-group")
-                .is_some_and(|v| v == "true")
-        {
+        } else if let Some(because) = self.refusal(caller, "logs:CreateLogStream", &resource) {
+            format!(
+                "{stream}AccessDeniedException: User: {} is not authorized to perform: logs:CreateLogStream on resource: {resource} {because}",
+                caller.session
+            )
+        } else if exists || creates {
             return Ok(());
         } else {
-            "ResourceNotFoundException: The specified log group does not exist.".to_owned()
+            format!("{stream}ResourceNotFoundException: The specified log group does not exist.")
         };
         let reason = match launch_type {
             LaunchType::Fargate => format!(
-                "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: {problem} : exit status 1"
+                "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: {problem} : exit status 1"
             ),
             LaunchType::Ec2 => format!(
-                "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log stream: {problem}"
+                "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: {problem}"
             ),
         };
         let mut failure = StartFailure::at_once(reason.clone());
@@ -355,17 +340,59 @@ impl Tick<'_> {
         Err(failure)
     }
 
+    /// Log groups that the drivers of a task create.
+    pub(super) fn create_log_groups(&mut self, spec: &TaskSpec) {
+        for container in &spec.container_definitions {
+            let Some(log) = &container.log_configuration else {
+                continue;
+            };
+            let creates = log
+                .options
+                .get("awslogs-create-group")
+                .is_some_and(|v| v == "true");
+            let Some(name) = log.options.get("awslogs-group").filter(|_| creates) else {
+                continue;
+            };
+            if !self.region.log_groups.contains_key(name) {
+                let group = LogGroup {
+                    name: name.clone(),
+                    arn: self.region.arn("logs", &format!("log-group:{name}")),
+                    created_at: self.now,
+                    retention_days: None,
+                    streams: BTreeMap::new(),
+                };
+                self.region.log_groups.insert(name.clone(), group);
+            }
+        }
+    }
+
+    /// A VPC whose resolver is off knows no name of AWS's.
+    pub(super) fn resolve_aws(
+        &self,
+        place: Place<'_>,
+        service: &str,
+        doing: &str,
+    ) -> Result<(), StartFailure> {
+        let host = format!("{service}.{}.amazonaws.com", self.region.name);
+        if self.resolves(place, &host) {
+            return Ok(());
+        }
+        Err(StartFailure::after_time_out(format!(
+            "{INITIALIZATION}{doing}Post \"https://{host}/\": dial tcp: lookup {host} on 169.254.169.253:53: no such host"
+        )))
+    }
+
     /// Looks like a request id, and is the same in each run.
-    fn request_id(&self, caller: &Caller<'_>) -> String {
+    pub(super) fn request_id(&self, caller: &Caller<'_>) -> String {
         let hex = self.region.ids.child(caller.session).hex(32);
         crate::world::uuid_shaped(&hex)
     }
 }
 
 /// Who asks: the execution role, as the session that the task has of it.
-struct Caller<'a> {
+pub(super) struct Caller<'a> {
     role: Option<&'a Role>,
-    session: &'a str,
+    pub(super) session: &'a str,
 }
 
 /// `name` and tag or digest of `name`, `name:tag` or `name@sha256:...`.

@@ -19,6 +19,8 @@ pub(crate) struct Account {
     pub(crate) users: BTreeMap<String, User>,
     /// Managed policies (AWS's and the account's) by ARN.
     pub(crate) managed_policies: BTreeMap<String, ManagedPolicy>,
+    /// Actions that the organization's service control policy denies to every task role.
+    pub(crate) service_control_denies: Vec<String>,
 }
 
 /// An IAM role.
@@ -87,6 +89,7 @@ impl Account {
             roles: BTreeMap::new(),
             users: BTreeMap::new(),
             managed_policies: BTreeMap::new(),
+            service_control_denies: Vec::new(),
         }
     }
 
@@ -112,30 +115,57 @@ impl Account {
         inline.chain(attached)
     }
 
-    /// Whether the role's own policies let it do this (identity policies only, no conditions).
-    pub(crate) fn role_may(&self, role: &Role, action: &str, resource: &str) -> bool {
-        policy_allows(self.policies_of(role), action, resource)
+    /// Why a role may not do this, in IAM's words; `None` when it may (identity policies without
+    /// conditions, and the organization's).
+    pub(crate) fn refuses(&self, role: &Role, action: &str, resource: &str) -> Option<String> {
+        if self
+            .service_control_denies
+            .iter()
+            .any(|denied| matches_action(denied, action))
+        {
+            return Some("with an explicit deny in a service control policy".to_owned());
+        }
+        match decide(self.policies_of(role), action, resource) {
+            Decision::Allowed => None,
+            Decision::Denied => {
+                Some("with an explicit deny in an identity-based policy".to_owned())
+            }
+            Decision::Silent => Some(not_allowed(action)),
+        }
     }
 }
 
+/// IAM's words when no policy speaks of an action.
+pub(crate) fn not_allowed(action: &str) -> String {
+    format!("because no identity-based policy allows the {action} action")
+}
+
+/// What identity policies say about an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Decision {
+    Allowed,
+    Denied,
+    Silent,
+}
+
 /// Identity-policy evaluation without conditions: an allow, and no deny.
-pub(crate) fn policy_allows<'a>(
+fn decide<'a>(
     documents: impl Iterator<Item = &'a Value>,
     action: &str,
     resource: &str,
-) -> bool {
-    let mut allowed = false;
+) -> Decision {
+    let mut decision = Decision::Silent;
     for statement in documents.flat_map(statements) {
         let covers = one_or_many(statement.get("Action")).any(|p| matches_action(p, action))
             && one_or_many(statement.get("Resource")).any(|p| glob(p, resource));
         if covers {
             if statement.get("Effect").and_then(Value::as_str) == Some("Deny") {
-                return false;
+                return Decision::Denied;
             }
-            allowed = true;
+            decision = Decision::Allowed;
         }
     }
-    allowed
+    decision
 }
 
 fn statements(document: &Value) -> Vec<&Value> {
@@ -220,20 +250,12 @@ mod tests {
     fn a_deny_outweighs_an_allow() {
         let allow = serde_json::json!({"Statement": [{"Effect": "Allow", "Action": "ecr:*", "Resource": "*"}]});
         let deny = serde_json::json!({"Statement": {"Effect": "Deny", "Action": ["ecr:BatchGetImage"], "Resource": "*"}});
-        assert!(policy_allows(
-            [&allow].into_iter(),
-            "ecr:BatchGetImage",
-            "x"
-        ));
-        assert!(!policy_allows(
-            [&allow, &deny].into_iter(),
-            "ecr:BatchGetImage",
-            "x"
-        ));
-        assert!(!policy_allows(
-            [&deny].into_iter(),
-            "ecr:GetAuthorizationToken",
-            "x"
-        ));
+        for (policies, action, expected) in [
+            (vec![&allow], "ecr:BatchGetImage", Decision::Allowed),
+            (vec![&allow, &deny], "ecr:BatchGetImage", Decision::Denied),
+            (vec![&deny], "ecr:GetAuthorizationToken", Decision::Silent),
+        ] {
+            assert_eq!(decide(policies.into_iter(), action, "x"), expected);
+        }
     }
 }

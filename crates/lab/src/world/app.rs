@@ -37,6 +37,18 @@ pub(crate) struct AppBehaviour {
     pub(crate) start_lines: Vec<String>,
     /// Lines logged again and again while it runs.
     pub(crate) periodic_lines: Vec<LogLine>,
+    /// Whether it speaks TLS on its port: plain HTTP is answered with 400 there.
+    pub(crate) tls: bool,
+    /// Directories that it writes to at its start.
+    pub(crate) writes: Vec<String>,
+    /// What it has written to the task's disk at its start, in MiB.
+    pub(crate) disk_mib: u32,
+    /// What it writes to the task's disk, in MiB a minute.
+    pub(crate) disk_growth_mib_per_minute: u32,
+    /// Files and sockets that it holds open once it listens.
+    pub(crate) open_files: u32,
+    /// Whether it does not end on SIGTERM, so that ECS kills it after the stop timeout.
+    pub(crate) ignores_sigterm: bool,
 }
 
 /// What one HTTP path answers.
@@ -107,6 +119,12 @@ impl Default for AppBehaviour {
             entry_point: "/app/server".to_owned(),
             start_lines: Vec::new(),
             periodic_lines: Vec::new(),
+            tls: false,
+            writes: Vec::new(),
+            disk_mib: 0,
+            disk_growth_mib_per_minute: 0,
+            open_files: 64,
+            ignores_sigterm: false,
         }
     }
 }

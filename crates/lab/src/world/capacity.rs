@@ -24,6 +24,21 @@ pub(crate) struct ContainerInstance {
     pub(crate) pending_tasks: u32,
     /// The next dynamic host port to give.
     pub(crate) next_host_port: u16,
+    /// Attributes besides those that ECS sets.
+    pub(crate) attributes: std::collections::BTreeMap<String, String>,
+    /// Host ports that something which ECS does not know listens on.
+    pub(crate) foreign_ports: Vec<u16>,
+}
+
+impl ContainerInstance {
+    /// The value of an attribute that placement can ask for.
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
+        match name {
+            "ecs.instance-type" => Some(&self.instance_type),
+            "ecs.availability-zone" => Some(&self.availability_zone),
+            other => self.attributes.get(other).map(String::as_str),
+        }
+    }
 }
 
 /// CPU units and memory.

@@ -59,6 +59,8 @@ pub(crate) struct Service {
     /// Consecutive tasks that never reached RUNNING: drives the launch back-off.
     pub(crate) launch_failures: u32,
     pub(crate) next_launch_at: DateTime<Utc>,
+    /// Whether an alarm of the deployment configuration is in ALARM.
+    pub(crate) alarm_raised: bool,
     /// Whether the last thing said was a steady state.
     pub(crate) steady: bool,
     pub(crate) steady_said_at: Option<DateTime<Utc>>,
@@ -166,6 +168,8 @@ pub(crate) struct Deployment {
     pub(crate) platform_version: Option<String>,
     pub(crate) network: Option<NetworkConfiguration>,
     pub(crate) load_balancers: Vec<LoadBalancerBinding>,
+    /// Digest that each container's tag had when the deployment first pulled it: version consistency.
+    pub(crate) pinned: std::collections::BTreeMap<String, String>,
 }
 
 /// One event of a service.

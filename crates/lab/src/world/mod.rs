@@ -44,7 +44,7 @@ mod stacks;
 mod task;
 mod task_definition;
 
-pub(crate) use account::{AccessKey, Account, ManagedPolicy, Role, RolePolicy, User};
+pub(crate) use account::{AccessKey, Account, ManagedPolicy, Role, RolePolicy, User, not_allowed};
 pub(crate) use app::AppBehaviour;
 pub(crate) use capacity::{CapacityProvider, ContainerInstance, Resources};
 pub(crate) use ecs::{
@@ -60,24 +60,25 @@ pub(crate) use load_balancing::{
 };
 pub(crate) use logs::{LogEvent, LogGroup, LogStream};
 pub(crate) use network::{
-    InternetGateway, IpRange, NatGateway, Permission, Route, RouteState, RouteTable, RouteTarget,
-    SecurityGroup, Subnet, Vpc, VpcEndpoint, VpcEndpointType, cidr_holds,
+    InternetGateway, IpRange, NatGateway, NetworkAcl, NetworkAclEntry, Permission, Route,
+    RouteState, RouteTable, RouteTarget, SecurityGroup, Subnet, Vpc, VpcEndpoint, VpcEndpointType,
+    cidr_holds,
 };
 pub(crate) use operations::{
-    HealthCheckChange, IngressOrEgress, NetworkConfigurationInput, RouteChange,
-    ScalableTargetChange, UpdateServiceInput, begin_deployment,
+    DeploymentConfigurationInput, HealthCheckChange, IngressOrEgress, NetworkConfigurationInput,
+    RouteChange, ScalableTargetChange, UpdateServiceInput, begin_deployment,
 };
-pub(crate) use registry::{Architecture, Image, Repository};
+pub(crate) use registry::{Architecture, ForeignRepository, Image, Repository};
 pub(crate) use scaling::{ScalableTarget, ScalingActivity, ScalingPolicy};
-pub(crate) use secrets::{Parameter, Secret};
+pub(crate) use secrets::{KmsKey, KmsKeyState, Parameter, Secret};
 pub(crate) use stacks::{Stack, StackEvent, StackResource};
 pub(crate) use task::{
-    Container, ContainerHealth, ContainerStatus, Ending, NetworkAttachment, StopCode, Task,
-    TaskStatus,
+    Container, ContainerHealth, ContainerStatus, Ending, NetworkAttachment, OrderingFailure,
+    StopCode, Task, TaskStatus,
 };
 pub(crate) use task_definition::{
-    ContainerDefinition, ContainerHealthCheck, SecretReference, TaskDefinition,
-    TaskDefinitionStatus, TaskSpec,
+    ContainerDefinition, ContainerHealthCheck, DependencyCondition, SecretReference,
+    TaskDefinition, TaskDefinitionStatus, TaskSpec,
 };
 
 use std::collections::BTreeMap;
@@ -106,11 +107,18 @@ pub(crate) struct Region {
     pub(crate) nat_gateways: BTreeMap<String, NatGateway>,
     pub(crate) internet_gateways: BTreeMap<String, InternetGateway>,
     pub(crate) vpc_endpoints: BTreeMap<String, VpcEndpoint>,
+    pub(crate) network_acls: BTreeMap<String, NetworkAcl>,
     pub(crate) security_groups: BTreeMap<String, SecurityGroup>,
     /// ECR repositories by name.
     pub(crate) repositories: BTreeMap<String, Repository>,
+    /// Repositories of other accounts, by registry host and name.
+    pub(crate) foreign_repositories: BTreeMap<String, ForeignRepository>,
     /// Secrets Manager secrets by full ARN.
     pub(crate) secrets: BTreeMap<String, Secret>,
+    /// KMS keys by ARN.
+    pub(crate) kms_keys: BTreeMap<String, KmsKey>,
+    /// S3 objects, as `bucket/key`.
+    pub(crate) objects: Vec<String>,
     /// SSM parameters by name.
     pub(crate) parameters: BTreeMap<String, Parameter>,
     /// By log group name.
@@ -137,7 +145,26 @@ pub(crate) struct Region {
     pub(crate) stacks: BTreeMap<String, Stack>,
     /// Endpoints outside AWS's own that are switched off, as `host:port`.
     pub(crate) unreachable_hosts: Vec<String>,
+    /// Host names that no resolver knows.
+    pub(crate) unknown_hosts: Vec<String>,
+    /// What AWS itself does not do right now.
+    pub(crate) troubles: Troubles,
     pub(crate) ids: Ids,
+}
+
+/// Faults on AWS's side of the fence, and limits that it sets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Troubles {
+    /// Availability zones without Fargate capacity.
+    pub(crate) zones_without_fargate: Vec<String>,
+    /// The account's quota of Fargate On-Demand vCPUs.
+    pub(crate) fargate_vcpu_quota: Option<u32>,
+    /// Whether Docker Hub refuses anonymous pulls from this address.
+    pub(crate) docker_hub_limited: bool,
+    /// Whether ECS's own calls are throttled.
+    pub(crate) ecs_throttled: bool,
+    /// Whether network interfaces are not provided in time.
+    pub(crate) interfaces_late: bool,
 }
 
 impl World {
@@ -177,9 +204,13 @@ impl Region {
             nat_gateways: BTreeMap::new(),
             internet_gateways: BTreeMap::new(),
             vpc_endpoints: BTreeMap::new(),
+            network_acls: BTreeMap::new(),
             security_groups: BTreeMap::new(),
             repositories: BTreeMap::new(),
+            foreign_repositories: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            kms_keys: BTreeMap::new(),
+            objects: Vec::new(),
             parameters: BTreeMap::new(),
             log_groups: BTreeMap::new(),
             load_balancers: BTreeMap::new(),
@@ -196,6 +227,8 @@ impl Region {
             scaling_activities: Vec::new(),
             stacks: BTreeMap::new(),
             unreachable_hosts: Vec::new(),
+            unknown_hosts: Vec::new(),
+            troubles: Troubles::default(),
             ids,
         }
     }

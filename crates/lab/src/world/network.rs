@@ -83,6 +83,44 @@ pub(crate) struct InternetGateway {
     pub(crate) vpc: String,
 }
 
+/// A network ACL; stateless, so the way back has to be open as well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct NetworkAcl {
+    pub(crate) id: String,
+    pub(crate) vpc: String,
+    pub(crate) default: bool,
+    pub(crate) subnets: Vec<String>,
+    pub(crate) entries: Vec<NetworkAclEntry>,
+}
+
+/// One entry of a network ACL.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct NetworkAclEntry {
+    /// The lowest number that fits decides.
+    pub(crate) number: u32,
+    pub(crate) egress: bool,
+    pub(crate) allow: bool,
+    pub(crate) cidr: String,
+    /// TCP ports; every protocol when absent.
+    pub(crate) ports: Option<(u16, u16)>,
+}
+
+impl NetworkAcl {
+    /// Whether TCP traffic with an address on this port passes in a direction.
+    pub(crate) fn passes(&self, egress: bool, address: &str, port: u16) -> bool {
+        self.entries
+            .iter()
+            .filter(|entry| entry.egress == egress && cidr_holds(&entry.cidr, address))
+            .filter(|entry| {
+                entry
+                    .ports
+                    .is_none_or(|(from, to)| (from..=to).contains(&port))
+            })
+            .min_by_key(|entry| entry.number)
+            .is_some_and(|entry| entry.allow)
+    }
+}
+
 /// A VPC endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct VpcEndpoint {

@@ -35,6 +35,14 @@ wire_enum! {
     Architecture { X86_64 = "X86_64", Arm64 = "ARM64" }
 }
 
+/// A repository of an account that the lab does not hold, as seen from this one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct ForeignRepository {
+    pub(crate) repository: Repository,
+    /// Whether its policy lets this account pull.
+    pub(crate) shared: bool,
+}
+
 impl Architecture {
     /// The name in an OCI platform.
     pub(crate) const fn oci(self) -> &'static str {

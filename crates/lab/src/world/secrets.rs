@@ -15,6 +15,23 @@ pub(crate) struct Secret {
     pub(crate) deleted_at: Option<DateTime<Utc>>,
 }
 
+/// A KMS key of the account's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct KmsKey {
+    pub(crate) arn: String,
+    pub(crate) state: KmsKeyState,
+}
+
+/// `KeyMetadata.KeyState`.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+pub(crate) enum KmsKeyState {
+    Enabled,
+    Disabled,
+    PendingDeletion,
+}
+
 /// An SSM parameter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Parameter {

@@ -48,6 +48,10 @@ pub(crate) struct Task {
     pub(crate) phase_ends_at: DateTime<Utc>,
     /// How the program will end by itself, known from its start.
     pub(crate) ending: Option<Ending>,
+    /// What keeps its containers from being started, known from the pull on.
+    pub(crate) ordering_failure: Option<OrderingFailure>,
+    /// Whether it is protected from scale-in.
+    pub(crate) protected: bool,
     /// Whether it ever counted as a working task of its deployment.
     pub(crate) was_ready: bool,
     /// Whether its end already counted against its deployment.
@@ -125,6 +129,20 @@ pub(crate) struct Ending {
     /// The container's `reason`.
     pub(crate) container_reason: Option<String>,
     /// What it logs last.
+    pub(crate) lines: Vec<String>,
+}
+
+/// A container that another one waits for and that does not come to what it should.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct OrderingFailure {
+    /// The container that is waited for.
+    pub(crate) container: String,
+    /// The container that waits.
+    pub(crate) target: String,
+    pub(crate) exit_code: Option<i32>,
+    /// The task's `stoppedReason`.
+    pub(crate) reason: String,
+    /// What the container logs last.
     pub(crate) lines: Vec<String>,
 }
 

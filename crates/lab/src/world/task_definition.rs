@@ -43,6 +43,8 @@ pub(crate) struct TaskSpec {
     pub(crate) execution_role_arn: Option<String>,
     pub(crate) task_role_arn: Option<String>,
     pub(crate) runtime_platform: Option<RuntimePlatform>,
+    pub(crate) ephemeral_storage: Option<EphemeralStorage>,
+    pub(crate) placement_constraints: Vec<PlacementConstraint>,
     pub(crate) container_definitions: Vec<ContainerDefinition>,
 }
 
@@ -52,6 +54,22 @@ pub(crate) struct TaskSpec {
 pub(crate) struct RuntimePlatform {
     pub(crate) cpu_architecture: Option<Architecture>,
     pub(crate) operating_system_family: Option<String>,
+}
+
+/// The disk of a Fargate task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EphemeralStorage {
+    #[serde(rename = "sizeInGiB")]
+    pub(crate) size_in_gib: u32,
+}
+
+/// Where a task may be placed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct PlacementConstraint {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) expression: String,
 }
 
 /// One container.
@@ -72,6 +90,17 @@ pub(crate) struct ContainerDefinition {
     pub(crate) log_configuration: Option<LogConfiguration>,
     pub(crate) command: Vec<String>,
     pub(crate) entry_point: Vec<String>,
+    /// A user id or name; root when absent.
+    pub(crate) user: Option<String>,
+    pub(crate) readonly_root_filesystem: bool,
+    pub(crate) mount_points: Vec<MountPoint>,
+    pub(crate) ulimits: Vec<Ulimit>,
+    pub(crate) depends_on: Vec<ContainerDependency>,
+    /// Seconds that a container which depends on this one waits for it.
+    pub(crate) start_timeout: Option<u32>,
+    /// Seconds between SIGTERM and SIGKILL.
+    pub(crate) stop_timeout: Option<u32>,
+    pub(crate) environment_files: Vec<EnvironmentFile>,
 }
 
 impl Default for ContainerDefinition {
@@ -90,8 +119,61 @@ impl Default for ContainerDefinition {
             log_configuration: None,
             command: Vec::new(),
             entry_point: Vec::new(),
+            user: None,
+            readonly_root_filesystem: false,
+            mount_points: Vec::new(),
+            ulimits: Vec::new(),
+            depends_on: Vec::new(),
+            start_timeout: None,
+            stop_timeout: None,
+            environment_files: Vec::new(),
         }
     }
+}
+
+/// Where a volume is mounted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct MountPoint {
+    pub(crate) container_path: String,
+    pub(crate) read_only: bool,
+}
+
+/// A resource limit of a container's processes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Ulimit {
+    pub(crate) name: String,
+    pub(crate) soft_limit: u32,
+    pub(crate) hard_limit: u32,
+}
+
+/// A container that has to come to something before another one starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ContainerDependency {
+    pub(crate) container_name: String,
+    pub(crate) condition: DependencyCondition,
+}
+
+/// What a container waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum DependencyCondition {
+    Start,
+    Complete,
+    Success,
+    Healthy,
+}
+
+/// A file of variables in S3.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct EnvironmentFile {
+    /// The object's ARN.
+    pub(crate) value: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
 }
 
 /// A port mapping.
@@ -160,6 +242,15 @@ impl TaskSpec {
             .unwrap_or(Architecture::X86_64)
     }
 
+    /// The room on the task's disk in MiB. Fargate keeps some of its 20 GiB for itself.
+    pub(crate) fn disk_mib(&self) -> u32 {
+        let gib = self
+            .ephemeral_storage
+            .as_ref()
+            .map_or(20, |storage| storage.size_in_gib);
+        gib.saturating_mul(1_024)
+    }
+
     pub(crate) fn is_awsvpc(&self) -> bool {
         self.network_mode.as_deref() == Some("awsvpc")
     }
@@ -202,6 +293,24 @@ impl ContainerDefinition {
             .iter()
             .find(|v| v.name == name)
             .map(|v| v.value.as_str())
+    }
+
+    /// How many files a process may hold open; Fargate's default (ECS Developer Guide, "Fargate
+    /// task definition differences").
+    pub(crate) fn open_files_limit(&self) -> u32 {
+        self.ulimits
+            .iter()
+            .find(|limit| limit.name == "nofile")
+            .map_or(65_535, |limit| limit.soft_limit)
+    }
+
+    /// Whether the container may write to a directory.
+    pub(crate) fn may_write(&self, directory: &str) -> bool {
+        !self.readonly_root_filesystem
+            || self
+                .mount_points
+                .iter()
+                .any(|mount| !mount.read_only && directory.starts_with(&mount.container_path))
     }
 
     /// Whether a variable of that name reaches the process, plain or as a secret.

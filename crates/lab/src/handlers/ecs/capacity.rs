@@ -78,6 +78,18 @@ fn describe_instance(instance: &ContainerInstance) -> Value {
         ])
     };
     let attribute = |name: &str, value: &str| json!({"name": name, "value": value});
+    let mut attributes = vec![
+        attribute("ecs.availability-zone", &instance.availability_zone),
+        attribute("ecs.instance-type", &instance.instance_type),
+        attribute("ecs.subnet-id", &instance.subnet),
+        attribute("ecs.os-type", "linux"),
+    ];
+    attributes.extend(
+        instance
+            .attributes
+            .iter()
+            .map(|(name, value)| attribute(name, value)),
+    );
     json!({
         "containerInstanceArn": instance.arn,
         "ec2InstanceId": instance.ec2_instance_id,
@@ -89,12 +101,7 @@ fn describe_instance(instance: &ContainerInstance) -> Value {
         "agentConnected": instance.agent_connected,
         "runningTasksCount": instance.running_tasks,
         "pendingTasksCount": instance.pending_tasks,
-        "attributes": [
-            attribute("ecs.availability-zone", &instance.availability_zone),
-            attribute("ecs.instance-type", &instance.instance_type),
-            attribute("ecs.subnet-id", &instance.subnet),
-            attribute("ecs.os-type", "linux"),
-        ],
+        "attributes": attributes,
         "registeredAt": epoch(instance.registered_at),
         "attachments": [],
         "tags": [],

@@ -130,8 +130,8 @@ impl World {
                 "Health check grace period is only valid for services configured to use load balancers",
             ));
         }
-        if let Some(configuration) = &input.deployment_configuration {
-            check_percentages(configuration)?;
+        if let Some(change) = input.deployment_configuration {
+            check_percentages(&change.over(service.deployment_configuration))?;
         }
         let definition_arn = definition.arn.clone();
         let network = network.cloned();
@@ -351,8 +351,8 @@ fn apply_update(
     if let Some(seconds) = input.health_check_grace_period_seconds {
         service.health_check_grace_period_seconds = Some(seconds);
     }
-    if let Some(configuration) = input.deployment_configuration {
-        service.deployment_configuration = configuration;
+    if let Some(change) = input.deployment_configuration {
+        service.deployment_configuration = change.over(service.deployment_configuration);
     }
     if let Some(enabled) = input.enable_execute_command {
         service.enable_execute_command = enabled;
@@ -398,6 +398,7 @@ pub(crate) fn begin_deployment(service: &mut Service, now: DateTime<Utc>) {
             platform_version: service.platform_version.clone(),
             network: service.network.clone(),
             load_balancers: service.load_balancers.clone(),
+            pinned: std::collections::BTreeMap::new(),
         },
     );
     let arn = format!(

@@ -13,7 +13,7 @@ pub(crate) use load_balancing::HealthCheckChange;
 pub(crate) use network::{IngressOrEgress, RouteChange};
 pub(crate) use other::ScalableTargetChange;
 
-use super::{DeploymentConfiguration, LoadBalancerBinding, NetworkConfiguration};
+use super::{CircuitBreaker, DeploymentConfiguration, LoadBalancerBinding, NetworkConfiguration};
 
 /// `UpdateService`'s input: what is absent stays as it is. Deserializes from the request's JSON.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -28,10 +28,34 @@ pub(crate) struct UpdateServiceInput {
     pub(crate) force_new_deployment: bool,
     pub(crate) network_configuration: Option<NetworkConfigurationInput>,
     pub(crate) health_check_grace_period_seconds: Option<u32>,
-    pub(crate) deployment_configuration: Option<DeploymentConfiguration>,
+    pub(crate) deployment_configuration: Option<DeploymentConfigurationInput>,
     pub(crate) load_balancers: Option<Vec<LoadBalancerBinding>>,
     pub(crate) platform_version: Option<String>,
     pub(crate) enable_execute_command: Option<bool>,
+}
+
+/// `deploymentConfiguration`: what is absent stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct DeploymentConfigurationInput {
+    pub(crate) maximum_percent: Option<u32>,
+    pub(crate) minimum_healthy_percent: Option<u32>,
+    pub(crate) deployment_circuit_breaker: Option<CircuitBreaker>,
+}
+
+impl DeploymentConfigurationInput {
+    /// The present configuration with what is given.
+    fn over(self, present: DeploymentConfiguration) -> DeploymentConfiguration {
+        DeploymentConfiguration {
+            maximum_percent: self.maximum_percent.unwrap_or(present.maximum_percent),
+            minimum_healthy_percent: self
+                .minimum_healthy_percent
+                .unwrap_or(present.minimum_healthy_percent),
+            deployment_circuit_breaker: self
+                .deployment_circuit_breaker
+                .unwrap_or(present.deployment_circuit_breaker),
+        }
+    }
 }
 
 /// The wrapper that the API puts around [`NetworkConfiguration`].

@@ -1,15 +1,20 @@
 //! Carries changes out, through the same operations that AWS's clients have where they exist.
 
-use chrono::TimeDelta;
-use serde_json::{Map, Value, json};
+mod access;
+mod balancing;
+mod capacity;
+mod network;
+mod revise;
 
 use super::change::{Change, Deploy};
-use super::{identities, network, templates};
+use super::network as layout;
+use super::{identities, templates};
 use crate::world::{
-    Architecture, CircuitBreaker, DeploymentConfiguration, HealthCheckChange, HealthCheckPort,
-    IngressOrEgress, Permission, Region, Route, RouteState, RouteTarget, ScalableTargetChange,
-    Service, StopCode, TaskStatus, UpdateServiceInput, World,
+    Architecture, CircuitBreaker, DeploymentConfigurationInput, HealthCheckChange, HealthCheckPort,
+    IngressOrEgress, Permission, Region, RouteState, ScalableTargetChange, Service,
+    UpdateServiceInput, World,
 };
+use revise::revise;
 
 /// Who changed something, where AWS writes that down.
 const SOMEBODY: &str = "deploy-pipeline";
@@ -49,12 +54,12 @@ impl Change {
                 enable,
                 rollback,
             } => {
-                let configuration = DeploymentConfiguration {
-                    deployment_circuit_breaker: CircuitBreaker {
+                let configuration = DeploymentConfigurationInput {
+                    deployment_circuit_breaker: Some(CircuitBreaker {
                         enable: *enable,
                         rollback: *rollback,
-                    },
-                    ..hand.service(service)?.deployment_configuration
+                    }),
+                    ..DeploymentConfigurationInput::default()
                 };
                 hand.update(service, |input| {
                     input.deployment_configuration = Some(configuration)
@@ -65,8 +70,10 @@ impl Change {
                 path,
                 port,
                 success_codes,
+                protocol,
             } => {
                 let change = HealthCheckChange {
+                    protocol: protocol.clone(),
                     path: path.clone(),
                     port: port.map(|port| match port {
                         0 => HealthCheckPort::Traffic,
@@ -172,11 +179,174 @@ impl Change {
             }
             Self::RestoreDefaultRoute => hand.restore_default_route(),
             Self::AddEndpoints => {
-                network::add_endpoints(hand.region()?);
+                layout::add_endpoints(hand.region()?);
                 hand.wake()
             }
             Self::ExhaustSubnets { service } => hand.exhaust_subnets(service),
-            Self::SetSubnets { service, letters } => hand.set_subnets(service, letters),
+            Self::SetSubnets {
+                service,
+                letters,
+                public,
+                public_ip,
+            } => hand.set_subnets(service, letters, *public, *public_ip),
+            Self::SetDeploymentPercents {
+                service,
+                minimum,
+                maximum,
+            } => {
+                let configuration = DeploymentConfigurationInput {
+                    minimum_healthy_percent: Some(*minimum),
+                    maximum_percent: Some(*maximum),
+                    ..DeploymentConfigurationInput::default()
+                };
+                hand.update(service, |input| {
+                    input.deployment_configuration = Some(configuration)
+                })
+            }
+            Self::RaiseAlarm { service } => {
+                hand.service_mut(service)?.alarm_raised = true;
+                hand.wake()
+            }
+            Self::ProtectTasks { service, protect } => {
+                for task in &mut hand.service_mut(service)?.tasks {
+                    task.protected = *protect && task.is_running();
+                }
+                hand.wake()
+            }
+            Self::DenyInNetworkAcl {
+                letters,
+                egress,
+                from_port,
+                to_port,
+            } => hand.deny_in_network_acl(letters, *egress, (*from_port, *to_port)),
+            Self::AllowInNetworkAcls => hand.allow_in_network_acls(),
+            Self::DeleteEndpoint { endpoint } => hand.delete_endpoint(endpoint),
+            Self::CloseEndpoints => hand.endpoint_groups(|group| group.ingress.clear()),
+            Self::OpenEndpoints => hand.endpoint_groups(|group| {
+                group.ingress = vec![Permission::tcp_cidr(443, "10.0.0.0/16")];
+            }),
+            Self::SetPrivateDns { endpoint, enabled } => hand.set_private_dns(endpoint, *enabled),
+            Self::SetDnsSupport { enabled } => {
+                for vpc in hand.region()?.vpcs.values_mut() {
+                    vpc.dns_support = *enabled;
+                }
+                hand.wake()
+            }
+            Self::SetResolvable { host, resolvable } => {
+                let region = hand.region()?;
+                region.unknown_hosts.retain(|unknown| unknown != host);
+                if !resolvable {
+                    region.unknown_hosts.push(host.clone());
+                }
+                hand.wake()
+            }
+            Self::DetachTargetGroup { service } => hand.detach_target_group(service),
+            Self::AttachTargetGroup { service } => hand.attach_target_group(service),
+            Self::DeleteTargetGroup { service } => hand.delete_target_group(service),
+            Self::RecreateTargetGroup { service } => hand.recreate_target_group(service),
+            Self::SetBalancerZones { service, letters } => {
+                hand.set_balancer_zones(service, letters)
+            }
+            Self::CloseBalancers => hand.balancer_groups(|group| group.ingress.clear()),
+            Self::OpenBalancers => hand.balancer_groups(|group| {
+                group.ingress = vec![Permission::tcp_cidr(80, "0.0.0.0/0")];
+            }),
+            Self::SetRoleTrust { role, services } => hand.set_role_trust(role, services),
+            Self::SetServiceControlPolicy { deny } => {
+                let account = hand
+                    .world
+                    .accounts
+                    .get_mut(account)
+                    .ok_or_else(|| missing("account", account))?;
+                account.service_control_denies.clone_from(deny);
+                hand.wake()
+            }
+            Self::ScheduleSecretDeletion { secret } => {
+                let now = hand.world.now;
+                hand.secret(secret)?.deleted_at = Some(now);
+                hand.wake()
+            }
+            Self::RestoreSecret { secret } => {
+                hand.secret(secret)?.deleted_at = None;
+                hand.wake()
+            }
+            Self::EncryptSecret { secret, state } => hand.encrypt_secret(secret, *state),
+            Self::PutParameter { parameter } => hand.put_parameter(parameter),
+            Self::DeleteParameter { parameter } => hand
+                .region()?
+                .parameters
+                .remove(parameter)
+                .map(drop)
+                .ok_or_else(|| missing("parameter", parameter)),
+            Self::PutObject { object } => {
+                hand.region()?.objects.push(object.clone());
+                hand.wake()
+            }
+            Self::DeleteObject { object } => {
+                hand.region()?.objects.retain(|known| known != object);
+                hand.wake()
+            }
+            Self::PushForeignImage {
+                account,
+                repository,
+                tag,
+            } => hand.push_foreign_image(account, repository, tag),
+            Self::ShareForeignRepository {
+                account,
+                repository,
+                shared,
+            } => hand.share_foreign_repository(account, repository, *shared),
+            Self::ExpireUntaggedImages { repository } => {
+                let found = hand.region()?.repositories.get_mut(repository);
+                found
+                    .ok_or_else(|| missing("repository", repository))?
+                    .images
+                    .retain(|_, image| !image.tags.is_empty());
+                Ok(())
+            }
+            Self::SetAgents { cluster, connected } => {
+                hand.instances(cluster, |instance| instance.agent_connected = *connected)
+            }
+            Self::DrainInstances { cluster, drain } => hand.instances(cluster, |instance| {
+                instance.status = if *drain { "DRAINING" } else { "ACTIVE" }.to_owned();
+            }),
+            Self::SetAttribute {
+                cluster,
+                name,
+                value,
+            } => hand.instances(cluster, |instance| {
+                instance.attributes.remove(name);
+                if !value.is_empty() {
+                    instance.attributes.insert(name.clone(), value.clone());
+                }
+            }),
+            Self::OccupyPort { cluster, port } => hand.instances(cluster, |instance| {
+                instance.foreign_ports = if *port == 0 { Vec::new() } else { vec![*port] };
+            }),
+            Self::SetZonesWithoutFargate { letters } => {
+                let zones: Vec<String> = letters
+                    .iter()
+                    .map(|letter| format!("{region}{letter}"))
+                    .collect();
+                hand.region()?.troubles.zones_without_fargate = zones;
+                hand.wake()
+            }
+            Self::SetFargateQuota { vcpus } => {
+                hand.region()?.troubles.fargate_vcpu_quota = (*vcpus > 0).then_some(*vcpus);
+                hand.wake()
+            }
+            Self::LimitDockerHub { limited } => {
+                hand.region()?.troubles.docker_hub_limited = *limited;
+                hand.wake()
+            }
+            Self::ThrottleEcs { throttled } => {
+                hand.region()?.troubles.ecs_throttled = *throttled;
+                hand.wake()
+            }
+            Self::DelayInterfaces { late } => {
+                hand.region()?.troubles.interfaces_late = *late;
+                hand.wake()
+            }
             Self::RemoveInstances { cluster } => hand.remove_instances(cluster),
             Self::AddInstances { cluster, count } => {
                 let now = hand.world.now;
@@ -287,6 +457,13 @@ impl Hand<'_> {
             .ok_or_else(|| format!("there is no service `{name}`; write `<cluster>/<service>`"))
     }
 
+    fn service_mut(&mut self, name: &str) -> Result<&mut Service, String> {
+        self.region()?
+            .services
+            .get_mut(name)
+            .ok_or_else(|| format!("there is no service `{name}`; write `<cluster>/<service>`"))
+    }
+
     fn update(
         &mut self,
         service: &str,
@@ -360,44 +537,6 @@ impl Hand<'_> {
         Ok(())
     }
 
-    fn policy_arn(&self, policy: &str) -> Result<String, String> {
-        self.world
-            .account(self.account)
-            .and_then(|account| account.managed_policies.values().find(|p| p.name == policy))
-            .map(|policy| policy.arn.clone())
-            .ok_or_else(|| missing("managed policy", policy))
-    }
-
-    fn detach(&mut self, role: &str, policy: &str) -> Result<(), String> {
-        let arn = self.policy_arn(policy)?;
-        let found = self
-            .world
-            .accounts
-            .get_mut(self.account)
-            .and_then(|account| account.roles.get_mut(role))
-            .ok_or_else(|| missing("role", role))?;
-        found.attached_policies.retain(|attached| *attached != arn);
-        Ok(())
-    }
-
-    fn attach(&mut self, role: &str, policy: &str) -> Result<(), String> {
-        let arn = self.policy_arn(policy)?;
-        self.world
-            .attach_role_policy(self.account, role, &arn)
-            .map_err(|error| error.to_string())
-    }
-
-    fn delete_role_policy(&mut self, role: &str, policy: &str) -> Result<(), String> {
-        let found = self
-            .world
-            .accounts
-            .get_mut(self.account)
-            .and_then(|account| account.roles.get_mut(role))
-            .ok_or_else(|| missing("role", role))?;
-        found.inline_policies.retain(|inline| inline.name != policy);
-        Ok(())
-    }
-
     fn delete_secret(&mut self, secret: &str) -> Result<(), String> {
         let region = self.region()?;
         let before = region.secrets.len();
@@ -408,258 +547,4 @@ impl Hand<'_> {
             Ok(())
         }
     }
-
-    fn group_ids(&self, service: &str) -> Result<Vec<String>, String> {
-        let groups = self
-            .service(service)?
-            .network
-            .as_ref()
-            .map(|n| n.security_groups.clone());
-        groups.ok_or_else(|| format!("service `{service}` has no security group of its own"))
-    }
-
-    fn groups_of(
-        &mut self,
-        service: &str,
-        change: impl Fn(&mut crate::world::SecurityGroup),
-    ) -> Result<(), String> {
-        let ids = self.group_ids(service)?;
-        let region = self.region()?;
-        for id in ids {
-            if let Some(group) = region.security_groups.get_mut(&id) {
-                change(group);
-            }
-        }
-        self.wake()
-    }
-
-    fn authorize(
-        &mut self,
-        service: &str,
-        direction: IngressOrEgress,
-        port: u16,
-    ) -> Result<(), String> {
-        let ids = self.group_ids(service)?;
-        let balancers = self
-            .region()?
-            .security_groups
-            .values()
-            .find(|group| group.name == "load-balancers")
-            .map(|group| group.id.clone())
-            .unwrap_or_default();
-        let permission = match direction {
-            IngressOrEgress::Ingress => Permission::tcp_group(port, &balancers),
-            IngressOrEgress::Egress => Permission::tcp_cidr(port, "0.0.0.0/0"),
-        };
-        for id in ids {
-            self.world
-                .authorize_security_group(
-                    self.account,
-                    self.region,
-                    &id,
-                    direction,
-                    std::slice::from_ref(&permission),
-                )
-                .map_err(|error| error.to_string())?;
-        }
-        Ok(())
-    }
-
-    fn private_routes(&mut self, change: impl Fn(&mut Vec<Route>)) -> Result<(), String> {
-        for table in self
-            .region()?
-            .route_tables
-            .values_mut()
-            .filter(|t| t.name == "private")
-        {
-            change(&mut table.routes);
-        }
-        self.wake()
-    }
-
-    fn restore_default_route(&mut self) -> Result<(), String> {
-        let nat = self.region()?.nat_gateways.values_mut().next().map(|nat| {
-            nat.state = "available".to_owned();
-            nat.id.clone()
-        });
-        let nat = nat.ok_or("there is no NAT gateway")?;
-        self.private_routes(|routes| {
-            routes.retain(|route| route.destination != "0.0.0.0/0");
-            routes.push(Route {
-                destination: "0.0.0.0/0".to_owned(),
-                target: RouteTarget::NatGateway(nat.clone()),
-                state: RouteState::Active,
-            });
-        })
-    }
-
-    fn exhaust_subnets(&mut self, service: &str) -> Result<(), String> {
-        let subnets = self
-            .service(service)?
-            .network
-            .as_ref()
-            .map(|n| n.subnets.clone())
-            .unwrap_or_default();
-        let region = self.region()?;
-        for id in subnets {
-            if let Some(subnet) = region.subnets.get_mut(&id) {
-                subnet.available_ips = 0;
-            }
-        }
-        Ok(())
-    }
-
-    fn set_subnets(&mut self, service: &str, letters: &[String]) -> Result<(), String> {
-        let subnets = network::private_subnets(self.region()?, letters);
-        let mut network = self
-            .service(service)?
-            .network
-            .clone()
-            .ok_or("the service has no network of its own")?;
-        network.subnets = subnets;
-        self.update(service, |input| {
-            input.network_configuration = Some(crate::world::NetworkConfigurationInput {
-                awsvpc_configuration: network,
-            });
-        })
-    }
-
-    /// The instances are terminated: what ran on them is gone at once.
-    fn remove_instances(&mut self, cluster: &str) -> Result<(), String> {
-        let now = self.world.now;
-        let region = self.region()?;
-        region
-            .container_instances
-            .retain(|_, instance| instance.cluster != cluster);
-        for group in region.target_groups.values_mut() {
-            let tasks = region.services.values().filter(|s| s.cluster == cluster);
-            let gone: Vec<&str> = tasks
-                .flat_map(|service| &service.tasks)
-                .filter(|task| task.container_instance.is_some())
-                .map(|task| task.id.as_str())
-                .collect();
-            group
-                .targets
-                .retain(|target| !gone.contains(&target.task.as_str()));
-        }
-        let services = region
-            .services
-            .values_mut()
-            .filter(|s| s.cluster == cluster);
-        for task in services.flat_map(|service| &mut service.tasks) {
-            if task.container_instance.is_some() && task.stopped_at.is_none() {
-                task.desired_status = TaskStatus::Stopped;
-                task.last_status = TaskStatus::Deprovisioning;
-                task.stop_code = Some(StopCode::TerminationNotice);
-                task.stopped_reason = Some("Host EC2 instance terminated.".to_owned());
-                task.stopping_at = Some(now);
-                task.phase_ends_at = now + TimeDelta::seconds(1);
-            }
-        }
-        self.wake()
-    }
-}
-
-/// Changes a registered body into the next revision's.
-fn revise(region: &Region, body: &mut Value, deploy: &Deploy) -> Result<(), String> {
-    let fields = body
-        .as_object_mut()
-        .ok_or("the task definition is not an object")?;
-    if let Some(cpu) = deploy.cpu {
-        fields.insert("cpu".to_owned(), json!(cpu.to_string()));
-    }
-    if let Some(memory) = deploy.memory {
-        fields.insert("memory".to_owned(), json!(memory.to_string()));
-    }
-    if let Some(architecture) = deploy.architecture {
-        fields.insert(
-            "runtimePlatform".to_owned(),
-            json!({"cpuArchitecture": architecture.as_str(), "operatingSystemFamily": "LINUX"}),
-        );
-    }
-    let container = fields
-        .get_mut("containerDefinitions")
-        .and_then(Value::as_array_mut)
-        .and_then(|containers| containers.first_mut())
-        .and_then(Value::as_object_mut)
-        .ok_or("the task definition has no container")?;
-    if let Some(memory) = deploy.memory {
-        container.insert("memory".to_owned(), json!(memory));
-    }
-    revise_image(region, container, deploy);
-    revise_environment(region, container, deploy)?;
-    match deploy.container_health_check.as_deref() {
-        Some("") => drop(container.shift_remove("healthCheck")),
-        Some(command) => {
-            container.insert("healthCheck".to_owned(), templates::health_check(command));
-        }
-        None => {}
-    }
-    let options = container
-        .get_mut("logConfiguration")
-        .and_then(|log| log.get_mut("options"))
-        .and_then(Value::as_object_mut);
-    if let (Some(group), Some(options)) = (&deploy.log_group, options) {
-        options.insert("awslogs-group".to_owned(), json!(group));
-    }
-    Ok(())
-}
-
-fn revise_image(region: &Region, container: &mut Map<String, Value>, deploy: &Deploy) {
-    let image = container
-        .get("image")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
-    let path = image
-        .rsplit_once('/')
-        .map_or(image.as_str(), |(_, path)| path);
-    let (name, tag) = path.split_once(':').unwrap_or((path, "latest"));
-    let name = deploy.repository.as_deref().unwrap_or(name);
-    let tag = deploy.image_tag.as_deref().unwrap_or(tag);
-    container.insert(
-        "image".to_owned(),
-        json!(format!("{}/{name}:{tag}", region.registry_host())),
-    );
-}
-
-fn revise_environment(
-    region: &Region,
-    container: &mut Map<String, Value>,
-    deploy: &Deploy,
-) -> Result<(), String> {
-    let named = |value: &Value| value.get("name").and_then(Value::as_str).map(str::to_owned);
-    if let Some(Value::Array(variables)) = container.get_mut("environment") {
-        variables.retain(|variable| {
-            named(variable).is_none_or(|name| {
-                !deploy.unset_environment.contains(&name)
-                    && !deploy.set_environment.contains_key(&name)
-            })
-        });
-        for (name, value) in &deploy.set_environment {
-            variables.push(json!({"name": name, "value": value}));
-        }
-    }
-    for (name, source) in &deploy.set_secrets {
-        let (secret, key) = source.split_once('#').unwrap_or((source, ""));
-        let arn = region
-            .secrets
-            .values()
-            .find(|existing| existing.name == secret)
-            .map(|existing| existing.arn.clone())
-            .unwrap_or_else(|| region.arn("secretsmanager", &format!("secret:{secret}-AbCdEf")));
-        let value_from = if key.is_empty() {
-            arn
-        } else {
-            format!("{arn}:{key}::")
-        };
-        let list = container
-            .entry("secrets")
-            .or_insert_with(|| json!([]))
-            .as_array_mut()
-            .ok_or("`secrets` is not a list")?;
-        list.retain(|entry| named(entry).as_deref() != Some(name));
-        list.push(json!({"name": name, "valueFrom": value_from}));
-    }
-    Ok(())
 }
