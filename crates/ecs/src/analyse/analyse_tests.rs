@@ -312,6 +312,8 @@ fn endpoints_replace_a_route() {
         .map(|name| VpcEndpointSnapshot {
             id: format!("vpce-{name}"),
             service: format!("com.amazonaws.{REGION}.{name}"),
+            kind: "Interface".to_owned(),
+            private_dns: true,
             state: "available".to_owned(),
             ..VpcEndpointSnapshot::default()
         })

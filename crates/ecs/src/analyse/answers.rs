@@ -114,17 +114,21 @@ fn wrong_code(view: &View<'_>, group: &Cited<TargetGroupSnapshot>) -> Option<Fin
     draft.finish()
 }
 
-/// The program logs that the other side speaks another protocol, and its targets fail.
-fn wrong_protocol(view: &View<'_>, group: &Cited<TargetGroupSnapshot>) -> Option<Finding> {
-    words(view, group)?;
+/// A line in which the program complains of the other side's protocol.
+pub(super) fn protocol_complaint<'a>(view: &View<'a>) -> Option<(EvidenceId, &'a LogLine)> {
     let pattern = Regex::new(WRONG_PROTOCOL).ok()?;
-    let (evidence, line): (EvidenceId, &LogLine) = view
-        .observation
+    view.observation
         .log_groups
         .iter()
         .flat_map(|logs| logs.lines.iter().map(|line| (logs.evidence, line)))
         .filter(|(_, line)| view.is_recent(line.at))
-        .find(|(_, line)| pattern.is_match(&line.text))?;
+        .find(|(_, line)| pattern.is_match(&line.text))
+}
+
+/// The program logs that the other side speaks another protocol, and its targets fail.
+fn wrong_protocol(view: &View<'_>, group: &Cited<TargetGroupSnapshot>) -> Option<Finding> {
+    words(view, group)?;
+    let (evidence, line) = protocol_complaint(view)?;
     let spoken = group.health_check.protocol.as_deref().unwrap_or("HTTP");
     draft(
         view,
@@ -164,6 +168,47 @@ fn zone_not_enabled(view: &View<'_>, group: &Cited<TargetGroupSnapshot>) -> Opti
     .cite(group.evidence, &[description])
     .decided(true, "")
     .finish()
+}
+
+/// `lb-sg-ingress-missing`: a load balancer whose security groups let nobody at all in on the port of a
+/// listener. Who should be let in is not known; that nobody is, needs no traffic to be seen.
+pub(crate) fn closed_balancers(view: &View<'_>) -> Vec<Finding> {
+    let finding = view.observation.load_balancers.iter().find_map(|balancer| {
+        let groups: Vec<_> = view
+            .observation
+            .network
+            .security_groups
+            .iter()
+            .filter(|group| balancer.security_groups.contains(&group.id))
+            .collect();
+        let read = !groups.is_empty() && groups.len() == balancer.security_groups.len();
+        let port = balancer
+            .listeners
+            .iter()
+            .filter_map(|listener| listener.port)
+            .find(|port| {
+                groups
+                    .iter()
+                    .all(|group| group.ingress.iter().all(|rule| !rule.covers_tcp(*port)))
+            })
+            .filter(|_| read)?;
+        let names: Vec<&str> = groups.iter().map(|group| group.id.as_str()).collect();
+        let mut draft = view
+            .draft("lb-sg-ingress-missing")?
+            .because(format!(
+                "Security group {} of load balancer `{}` lets nobody in on port {port}.",
+                super::network::list(&names),
+                balancer.name
+            ))
+            .affects(&balancer.arn)
+            .cite(balancer.evidence, &[&balancer.arn, &balancer.name])
+            .decided(true, "");
+        for group in groups {
+            draft = draft.affects(&group.id).cite(group.evidence, &[&group.id]);
+        }
+        draft.finish()
+    });
+    finding.into_iter().collect()
 }
 
 /// `target-group-not-attached`: tasks register, and nothing forwards to them.

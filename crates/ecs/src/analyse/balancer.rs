@@ -154,7 +154,10 @@ fn wrong_path(view: &View<'_>, failing: &Failing<'_>) -> Option<Finding> {
             .split(',')
             .any(|code| matches!(code.trim(), "400" | "404" | "405"))
     });
-    if !wrong {
+    // A TLS port answers plain HTTP with 400 whatever the path.
+    let other_protocol =
+        codes.as_deref() == Some("400") && super::answers::protocol_complaint(view).is_some();
+    if !wrong || other_protocol {
         return None;
     }
     let path = failing.group.health_check.path.as_deref().unwrap_or("/");

@@ -162,6 +162,36 @@ pub(crate) fn agents(view: &View<'_>) -> Option<Finding> {
     .finish()
 }
 
+/// `instances-draining`: there are instances, and none that takes tasks.
+pub(crate) fn draining(view: &View<'_>) -> Option<Finding> {
+    let instances = &view.observation.container_instances;
+    let drains = instances
+        .iter()
+        .all(|instance| instance.status == "DRAINING");
+    if instances.is_empty() || !drains {
+        return None;
+    }
+    let event = view.event_saying("no container instance met all of its requirements")?;
+    let service = &view.observation.service;
+    let mut draft = view
+        .draft("instances-draining")?
+        .because(format!(
+            "All {} container instances of cluster `{}` are draining, so no task of `{}` can be placed.",
+            instances.len(),
+            short(&service.cluster_arn),
+            service.name
+        ))
+        .cite_event(event)
+        .affects(&service.cluster_arn)
+        .decided(true, "");
+    for instance in instances {
+        draft = draft
+            .cite(instance.evidence, &["DRAINING"])
+            .affects(&instance.arn);
+    }
+    draft.finish()
+}
+
 /// What the scheduler reserves for one task, in MiB.
 pub(crate) fn reserved_memory(definition: &crate::observation::TaskDefinitionSnapshot) -> i32 {
     definition.memory_mib.unwrap_or_else(|| {

@@ -63,6 +63,10 @@ pub(crate) fn inactive_revision(view: &View<'_>) -> Option<Finding> {
 /// wrappers around the mode that made the tasks fail.
 pub(crate) fn wrappers(view: &View<'_>) -> Option<Finding> {
     let service = &view.observation.service;
+    // An alarm's rollback is a finding of its own.
+    if alarm(view).is_some() {
+        return None;
+    }
     if let Some(rolled_back) = &view.rolled_back {
         let draft = view
             .draft("circuit-breaker-rolled-back")?
@@ -131,6 +135,30 @@ pub(crate) fn wrappers(view: &View<'_>) -> Option<Finding> {
             .finish();
     }
     None
+}
+
+/// `deployment-alarm-rollback`: the alarm is before the steady state that the rollback came to.
+pub(crate) fn alarm(view: &View<'_>) -> Option<Finding> {
+    const WORDS: &str = "deployment failed: alarm detected";
+    let service = &view.observation.service;
+    let event = match &view.rolled_back {
+        Some(rolled_back) => service
+            .events
+            .iter()
+            .filter(|event| event.at <= rolled_back.at)
+            .find(|event| event.message.contains("deployment failed"))
+            .filter(|event| event.message.contains(WORDS)),
+        None => view.event_saying(WORDS),
+    }?;
+    view.draft("deployment-alarm-rollback")?
+        .because(format!(
+            "An alarm of `{}` went off during the deployment, which ECS stopped for it.",
+            service.name
+        ))
+        .cite_event(event)
+        .affects(&service.arn)
+        .decided(true, "")
+        .finish()
 }
 
 /// `scaling-at-max-capacity`.

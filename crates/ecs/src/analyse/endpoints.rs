@@ -28,7 +28,7 @@ struct Needed {
     name: &'static str,
 }
 
-const NEEDED: [Needed; 3] = [
+const NEEDED: [Needed; 5] = [
     Needed {
         mode: "secrets-endpoint-unreachable",
         words: &["Secrets Manager", "from asm", "Systems Manager", "from ssm"],
@@ -42,14 +42,27 @@ const NEEDED: [Needed; 3] = [
         name: "CloudWatch Logs",
     },
     Needed {
+        mode: "ecr-layer-s3-unreachable",
+        words: &["failed to copy: http", "starport-layer-bucket"],
+        endpoints: &[".s3"],
+        name: "the layers of images in Amazon S3",
+    },
+    Needed {
+        mode: "ecr-dkr-unreachable",
+        words: &["from the Amazon ECR repository", "/manifests/"],
+        endpoints: &[".ecr.dkr"],
+        name: "the registry of Amazon ECR",
+    },
+    Needed {
         mode: "ecr-auth-unreachable",
         words: &["registry auth", "GetAuthorizationToken", "api.ecr."],
-        endpoints: &[".ecr.api", ".ecr.dkr"],
-        name: "Amazon ECR",
+        endpoints: &[".ecr.api"],
+        name: "the API of Amazon ECR",
     },
 ];
 
 /// `secrets-endpoint-unreachable`, `logs-endpoint-unreachable`, `ecr-auth-unreachable`,
+/// `ecr-dkr-unreachable`, `ecr-layer-s3-unreachable`, `vpce-private-dns-disabled`,
 /// `vpce-sg-ingress-blocked`, `nacl-blocks-traffic`.
 ///
 /// Only for subnets without a way to the internet that works, or with a network ACL in the way: where
@@ -76,11 +89,16 @@ pub(crate) fn endpoints(view: &View<'_>) -> Vec<Finding> {
         .iter()
         .filter(|endpoint| {
             let serves = |end: &&str| endpoint.service.ends_with(*end);
-            needed.endpoints.iter().any(serves) && is_in_use(endpoint)
+            needed.endpoints.iter().any(serves) && endpoint.state == "available"
         })
         .collect();
-    let finding = match present.as_slice() {
-        [] => absent(view, task, needed),
+    let used: Vec<_> = present
+        .iter()
+        .copied()
+        .filter(|endpoint| is_in_use(endpoint) || routes_to(view, endpoint))
+        .collect();
+    let finding = match used.as_slice() {
+        [] => public_names(view, task, &present, needed).or_else(|| absent(view, task, needed)),
         present => closed_endpoint(view, task, present, needed),
     };
     finding.into_iter().collect()
@@ -88,6 +106,39 @@ pub(crate) fn endpoints(view: &View<'_>) -> Vec<Finding> {
 
 fn is_in_use(endpoint: &VpcEndpointSnapshot) -> bool {
     endpoint.state == "available" && endpoint.private_dns
+}
+
+/// Whether the route table of a subnet of the service leads to a gateway endpoint.
+fn routes_to(view: &View<'_>, endpoint: &VpcEndpointSnapshot) -> bool {
+    endpoint.kind == "Gateway"
+        && service_subnets(view)
+            .filter_map(|subnet| route_table_of(view.observation, subnet))
+            .any(|table| endpoint.route_tables.contains(&table.id))
+}
+
+/// `vpce-private-dns-disabled`: the endpoint is there, and AWS's names lead past it.
+fn public_names(
+    view: &View<'_>,
+    task: &Cited<TaskSnapshot>,
+    present: &[&Cited<VpcEndpointSnapshot>],
+    needed: &Needed,
+) -> Option<Finding> {
+    let endpoint = present
+        .iter()
+        .find(|endpoint| endpoint.kind == "Interface" && !endpoint.private_dns)?;
+    view.draft("vpce-private-dns-disabled")?
+        .because(format!(
+            "Endpoint `{}` has no private DNS, so the names of {} lead to public addresses that the tasks do not reach.",
+            endpoint.id, needed.name
+        ))
+        .affects(&endpoint.id)
+        .cite_task(task)
+        .cite(
+            endpoint.evidence,
+            &["privateDnsEnabled: false", "privateDns: false", "private_dns: false", &endpoint.id],
+        )
+        .decided(true, "")
+        .finish()
 }
 
 /// Whether the service's subnets have endpoints and no default route: then a service without its

@@ -3,9 +3,9 @@
 use regex::Regex;
 
 use super::Finding;
-use super::entrypoint;
 use super::network::{opens_egress, service_groups};
 use super::view::{Draft, View, has_any, plain, reasons, short};
+use super::{abrupt, entrypoint, growth, startup};
 use crate::observation::{
     Cited, ContainerSnapshot, EvidenceId, LogLine, TaskDefinitionSnapshot, TaskSnapshot,
 };
@@ -61,11 +61,13 @@ pub(crate) fn exits(view: &View<'_>) -> Vec<Finding> {
         }
         let specific = out_of_memory(view, &ending)
             .or_else(|| entrypoint::java_heap(view, &ending))
+            .or_else(|| startup::refused(view, &ending))
             .or_else(|| entrypoint::bad_shebang(view, &ending))
             .or_else(|| entrypoint::not_executable(view, &ending))
             .or_else(|| wrong_architecture(view, &ending))
             .or_else(|| command_not_found(view, &ending))
             .or_else(|| sidecar(view, &ending))
+            .or_else(|| abrupt::abrupt(view, &ending))
             .or_else(|| missing_variable(view, &ending, &patterns))
             .or_else(|| dependency(view, &ending, &patterns));
         match specific {
@@ -203,7 +205,7 @@ pub(super) fn draft<'a>(
 }
 
 fn out_of_memory(view: &View<'_>, ending: &Ending<'_>) -> Option<Finding> {
-    if !reasons(ending.task).contains("OutOfMemoryError") {
+    if !reasons(ending.task).contains("OutOfMemoryError") || growth::explains(view, ending.task) {
         return None;
     }
     let limit = ending.definition.and_then(|definition| {
@@ -308,10 +310,18 @@ fn sidecar(view: &View<'_>, ending: &Ending<'_>) -> Option<Finding> {
         return None;
     }
     let line = ending.lines.last();
+    let router = definition
+        .containers
+        .iter()
+        .any(|container| container.name == ending.container.name && container.is_log_router);
+    let mode = match router {
+        true => "firelens-config-or-router-crash",
+        false => "essential-sidecar-exited",
+    };
     let draft = draft(
         view,
         ending,
-        "essential-sidecar-exited",
+        mode,
         format!(
             "Sidecar `{}` exits with code {} and, being essential, takes `{}` down with it.",
             ending.container.name,
@@ -431,7 +441,7 @@ fn dependency(view: &View<'_>, ending: &Ending<'_>, patterns: &Patterns) -> Opti
 fn crash(view: &View<'_>, ending: &Ending<'_>, patterns: &Patterns) -> Option<Finding> {
     let code = ending.container.exit_code?;
     // 126..=128 and signals have modes of their own; 137 alone says nothing about memory.
-    if !(1..=125).contains(&code) && !matches!(code, 134 | 139 | 255) {
+    if !(1..=125).contains(&code) && code != 255 {
         return None;
     }
     let fatal = ending

@@ -4,6 +4,7 @@
 //! and say nothing about now; what ECS or a person asked for (a scale-in, a stop) is no failure.
 //! Text that anybody may write, such as log lines, is matched and quoted, never obeyed.
 
+mod abrupt;
 mod access;
 mod answers;
 mod balancer;
@@ -15,11 +16,14 @@ mod entrypoint;
 mod exits;
 mod finding;
 mod grounding;
+mod growth;
 mod health;
 mod image;
 mod intended;
 mod network;
+mod ordering;
 mod secrets;
+mod startup;
 mod stated;
 mod view;
 
@@ -39,7 +43,7 @@ use crate::observation::{GapReason, Observation};
 use deployment::listed;
 
 /// All analyses; the order says nothing.
-const ANALYSES: [fn(&View<'_>) -> Vec<Finding>; 19] = [
+const ANALYSES: [fn(&View<'_>) -> Vec<Finding>; 24] = [
     image::reference,
     image::permission,
     secrets::secrets,
@@ -52,11 +56,16 @@ const ANALYSES: [fn(&View<'_>) -> Vec<Finding>; 19] = [
     answers::answers,
     |view| listed(intended::stopped_by_user(view)),
     exits::exits,
+    |view| listed(growth::growth(view)),
+    ordering::ordering,
     health::container_checks,
     balancer::checks,
+    answers::closed_balancers,
     |view| listed(capacity::none_registered(view)),
     capacity::too_small,
     |view| listed(capacity::agents(view)),
+    |view| listed(capacity::draining(view)),
+    |view| listed(deployment::alarm(view)),
     |view| listed(deployment::desired_count_zero(view)),
     |view| {
         let mut findings = listed(deployment::inactive_revision(view));
@@ -125,6 +134,7 @@ fn settle_roles(findings: &mut [Finding]) {
                     | "fargate-public-subnet-no-public-ip"
                     | "vpce-sg-ingress-blocked"
                     | "nacl-blocks-traffic"
+                    | "vpc-dns-disabled"
             )
     });
     let crash_root = findings.iter().any(|finding| {
@@ -141,6 +151,16 @@ fn settle_roles(findings: &mut [Finding]) {
                     | "essential-sidecar-exited"
                     | "oom-kill-137"
                     | "elb-hc-protocol-mismatch"
+                    | "firelens-config-or-router-crash"
+                    | "exit-0-essential-container"
+                    | "exit-134-abort"
+                    | "exit-139-segfault"
+                    | "privileged-port-permission-denied"
+                    | "readonly-filesystem-write"
+                    | "ulimit-nofile-exhausted"
+                    | "ephemeral-storage-full-runtime"
+                    | "dns-resolution-app-failure"
+                    | "memory-leak"
             )
     });
     let other_root = findings

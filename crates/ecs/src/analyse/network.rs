@@ -253,14 +253,11 @@ pub(crate) fn outbound(table: &RouteTableSnapshot) -> Outbound<'_> {
     }
 }
 
-/// Whether images can be pulled through endpoints alone.
+/// Whether the VPC is meant to reach AWS through endpoints: then one that is missing or closed is said by
+/// `endpoints`.
 fn has_endpoints(observation: &Observation) -> bool {
-    [".ecr.api", ".ecr.dkr", ".s3"].iter().all(|suffix| {
-        observation
-            .network
-            .endpoints
-            .iter()
-            .any(|endpoint| endpoint.service.ends_with(suffix) && endpoint.state == "available")
+    observation.network.endpoints.iter().any(|endpoint| {
+        endpoint.kind == "Interface" && endpoint.state == "available" && endpoint.private_dns
     })
 }
 

@@ -22,7 +22,7 @@ struct Stated {
 }
 
 /// Modes that one text decides.
-const STATED: [Stated; 12] = [
+const STATED: [Stated; 22] = [
     Stated {
         mode: "capacity-provider-empty",
         by_task: &["EMPTY CAPACITY PROVIDER", "NO ACTIVE INSTANCES"],
@@ -124,11 +124,87 @@ const STATED: [Stated; 12] = [
         because: "Tasks of `{service}` are protected from scale-in, so the deployment cannot replace them.",
     },
     Stated {
-        mode: "deployment-alarm-rollback",
-        by_task: &[],
-        by_event: &["deployment failed: alarm detected"],
+        mode: "ssm-parameter-missing",
+        by_task: &["invalid ssm parameters: ", ": invalid parameters: "],
+        by_event: &[],
         unless: &[],
-        because: "An alarm of `{service}` went off during the deployment, which ECS stopped for it.",
+        because: "{task} asks for a Parameter Store parameter that does not exist.",
+    },
+    Stated {
+        mode: "ssm-parameter-denied",
+        by_task: &["is not authorized to perform: ssm:GetParameters"],
+        by_event: &[],
+        unless: &["explicit deny"],
+        because: "The execution role of {task} may not read a Parameter Store parameter that it asks for.",
+    },
+    Stated {
+        mode: "envfile-s3-denied-or-missing",
+        by_task: &[
+            "failed to download env files",
+            "unable to download env file with key",
+        ],
+        by_event: &[],
+        unless: &["context deadline exceeded", "i/o timeout"],
+        because: "The file of variables that {task} names in S3 is missing, or its execution role may not read it.",
+    },
+    Stated {
+        mode: "docker-hub-rate-limit",
+        by_task: &["toomanyrequests: "],
+        by_event: &[],
+        unless: &["public.ecr.aws"],
+        because: "Docker Hub refuses to serve the image of {task}: the address has reached its limit of anonymous pulls.",
+    },
+    Stated {
+        mode: "host-port-conflict",
+        by_task: &["port is already allocated", "bind: address already in use"],
+        by_event: &[],
+        unless: &[],
+        because: "{task} takes a fixed host port that something else on the container instance holds.",
+    },
+    Stated {
+        mode: "resource-ports",
+        by_task: &["RESOURCE:PORTS"],
+        by_event: &["is already using a port required by your task"],
+        unless: &[],
+        because: "Every container instance has the fixed host port of `{service}` in use already.",
+    },
+    Stated {
+        mode: "placement-constraint-unsatisfied",
+        by_task: &["placement constraint unsatisfied"],
+        by_event: &["placement constraint unsatisfied"],
+        unless: &[],
+        because: "No container instance satisfies the placement constraints of `{service}`.",
+    },
+    Stated {
+        mode: "fargate-capacity-unavailable",
+        by_task: &["Capacity is unavailable at this time"],
+        by_event: &["Capacity is unavailable at this time"],
+        unless: &[],
+        because: "Fargate has no capacity for `{service}` in the Availability Zones of its subnets.",
+    },
+    Stated {
+        mode: "fargate-vcpu-quota",
+        by_task: &[],
+        by_event: &[
+            "You've reached the limit on the number of vCPUs you can run concurrently",
+            "You've reached the limit on the number of tasks you can run concurrently",
+        ],
+        unless: &[],
+        because: "The account has reached its quota of Fargate, so `{service}` gets no more tasks.",
+    },
+    Stated {
+        mode: "ecs-api-throttled",
+        by_task: &[],
+        by_event: &["operations are being throttled. Will try again later"],
+        unless: &[],
+        because: "ECS's calls for `{service}` are throttled, so it launches nothing.",
+    },
+    Stated {
+        mode: "target-group-deleted",
+        by_task: &[],
+        by_event: &["TARGET GROUP IS NOT FOUND"],
+        unless: &[],
+        because: "A target group that `{service}` registers its tasks in does not exist any more.",
     },
 ];
 
@@ -141,6 +217,7 @@ pub(crate) fn stated(view: &View<'_>) -> Vec<Finding> {
         .iter()
         .filter_map(|stated| stated.find(view))
         .chain(digest_gone(view))
+        .chain(no_resolver(view))
         .collect()
 }
 
@@ -207,6 +284,31 @@ fn digest_gone(view: &View<'_>) -> Option<Finding> {
                 .decided(true, "")
         })
         .and_then(Draft::finish)
+}
+
+/// `vpc-dns-disabled`: the task itself, before any program runs, cannot resolve AWS's own names.
+fn no_resolver(view: &View<'_>) -> Option<Finding> {
+    const UNRESOLVED: [&str; 3] = [
+        "no such host",
+        "server misbehaving",
+        "Temporary failure in name resolution",
+    ];
+    let task = view.failures().find(|task| {
+        let text = reasons(task);
+        task.started_at.is_none()
+            && text.contains("amazonaws.com")
+            && has_any(&text, &UNRESOLVED)
+            && !text.contains(".efs.")
+    })?;
+    view.draft("vpc-dns-disabled")?
+        .because(format!(
+            "The VPC's resolver does not know AWS's own names, so {} cannot start.",
+            short(&task.task_definition)
+        ))
+        .affects(&task.task_definition)
+        .cite_task(task)
+        .decided(false, "ec2:DescribeVpcAttribute of the VPC")
+        .finish()
 }
 
 #[cfg(test)]

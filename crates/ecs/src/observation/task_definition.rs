@@ -67,6 +67,18 @@ pub struct ContainerDefinition {
     pub health_check: Option<ContainerHealthCheck>,
     /// Containers it waits for, with the condition.
     pub depends_on: Vec<(String, String)>,
+    /// Whether it runs as somebody else than root.
+    #[serde(default)]
+    pub runs_as_other_user: bool,
+    /// Whether its own files are read-only.
+    #[serde(default)]
+    pub read_only_root: bool,
+    /// How many files a process may hold open, when the task definition says so.
+    #[serde(default)]
+    pub open_files_limit: Option<i32>,
+    /// Whether it is the task's FireLens log router.
+    #[serde(default)]
+    pub is_log_router: bool,
 }
 
 /// One port mapping.

@@ -2,7 +2,7 @@
 
 use aws_sdk_ecs::types::{
     ContainerDefinition as SdkContainer, HealthCheck as SdkHealthCheck,
-    LogConfiguration as SdkLogConfiguration, TaskDefinition,
+    LogConfiguration as SdkLogConfiguration, TaskDefinition, UlimitName,
 };
 
 use crate::aws::{TextCleaner, moment};
@@ -100,7 +100,21 @@ fn container(from: &SdkContainer, cleaner: &TextCleaner) -> ContainerDefinition 
                 )
             })
             .collect(),
+        runs_as_other_user: from.user().is_some_and(|user| !is_root(user)),
+        read_only_root: from.readonly_root_filesystem() == Some(true),
+        open_files_limit: from
+            .ulimits()
+            .iter()
+            .find(|limit| *limit.name() == UlimitName::Nofile)
+            .map(|limit| limit.soft_limit()),
+        is_log_router: from.firelens_configuration().is_some(),
     }
+}
+
+/// `user` or `user:group`, by name or number.
+fn is_root(user: &str) -> bool {
+    let user = user.split(':').next().unwrap_or_default();
+    user.is_empty() || user == "root" || user == "0"
 }
 
 fn log_configuration(from: &SdkLogConfiguration) -> LogConfiguration {
