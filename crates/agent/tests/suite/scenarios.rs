@@ -151,13 +151,13 @@ fn say(result: &InvocationResult) -> String {
 /// One test a scenario would hide how many fail; this shows them all at once.
 #[tokio::test]
 async fn every_scenario_is_diagnosed_and_what_can_be_repaired_is_repaired() {
-    // `SCENARIO=demo cargo nextest run …` looks at one alone.
+    // `SCENARIO=demo,nacl-blocks-traffic cargo nextest run …` looks at these alone.
     let only = std::env::var("SCENARIO").ok();
     let mut failed = Vec::new();
-    for name in Scenario::names()
-        .into_iter()
-        .filter(|name| only.as_ref().is_none_or(|only| only == name))
-    {
+    for name in Scenario::names().into_iter().filter(|name| {
+        only.as_ref()
+            .is_none_or(|only| only.split(',').any(|only| only == name))
+    }) {
         let problems = check(&name).await;
         if !problems.is_empty() {
             failed.push(format!("{name}:\n    {}", problems.join("\n    ")));
