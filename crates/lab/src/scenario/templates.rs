@@ -145,6 +145,7 @@ pub(super) fn add_service(
         alarm_raised: false,
         steady: false,
         steady_said_at: None,
+        draining: Vec::new(),
         wakes_at: now,
     };
     begin_deployment(&mut service, now);
@@ -638,9 +639,29 @@ pub(super) fn add_instances(region: &mut Region, cluster: &str, count: u32, at: 
         .or_insert(group_data);
     let subnets = network::private_subnets(region, &["a".to_owned(), "b".to_owned()]);
     let present = u32::try_from(region.container_instances.len()).unwrap_or(u32::MAX);
-    for number in present..present.saturating_add(count) {
+    // An instance that is gone keeps its id to itself: its tasks are still described.
+    let known = |region: &Region, arn: &String| {
+        let tasks = region.services.values().flat_map(|s| &s.tasks);
+        let instances = region.container_instances.values();
+        instances
+            .map(|instance| &instance.arn)
+            .any(|one| one == arn)
+            || tasks
+                .filter_map(|task| task.container_instance.as_ref())
+                .any(|one| one == arn)
+    };
+    let mut added = 0;
+    for number in present.. {
+        if added == count {
+            break;
+        }
         let mut ids = region.ids.child(&format!("instance/{cluster}/{number}"));
         let id = ids.hex(32);
+        let arn = region.arn("ecs", &format!("container-instance/{cluster}/{id}"));
+        if known(region, &arn) {
+            continue;
+        }
+        added += 1;
         let subnet = subnets
             .get(number as usize % subnets.len().max(1))
             .cloned()
@@ -662,7 +683,7 @@ pub(super) fn add_instances(region: &mut Region, cluster: &str, count: u32, at: 
         region.container_instances.insert(
             id.clone(),
             ContainerInstance {
-                arn: region.arn("ecs", &format!("container-instance/{cluster}/{id}")),
+                arn,
                 id,
                 cluster: cluster.to_owned(),
                 ec2_instance_id: format!("i-{}", ids.hex(17)),

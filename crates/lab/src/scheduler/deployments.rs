@@ -29,6 +29,14 @@ impl Tick<'_> {
         self.leave(service);
         self.launch(service);
         self.settle(service);
+        // What was replaced stays for as long as a task of it is there.
+        let tasks = &service.tasks;
+        service.deployments.retain(|deployment| {
+            deployment.status == DeploymentStatus::Primary
+                || tasks
+                    .iter()
+                    .any(|task| task.started_by == deployment.id && task.stopped_at.is_none())
+        });
     }
 
     /// Lets the tasks that were just told to stop begin to do so, so that they make room at once.
@@ -324,12 +332,11 @@ impl Tick<'_> {
         if launches == LAUNCH_BATCH {
             service.next_launch_at = self.now + BATCH_PAUSE;
         }
-        if missing > 0 && launches == 0 && current == 0 && !service.deployments.is_empty() {
-            let stuck = service
-                .tasks
-                .iter()
-                .all(|task| task.is_wanted() || task.stopped_at.is_some())
-                && maximum <= service.desired_count;
+        if missing > 0 && launches == 0 {
+            let stuck =
+                service.tasks.iter().all(|task| {
+                    task.stopped_at.is_some() || (task.is_wanted() && task.is_running())
+                }) && maximum <= service.desired_count;
             if stuck {
                 self.say_now_and_then(service, "was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again.");
             }

@@ -21,6 +21,13 @@ impl Tick<'_> {
             };
             self.check_targets(service, &mut group);
             self.replace_unhealthy(service, &group);
+            if group
+                .targets
+                .iter()
+                .all(|target| target.drained_at.is_none())
+            {
+                service.draining.retain(|left| *left != arn);
+            }
             self.region.target_groups.insert(arn, group);
         }
     }
@@ -269,7 +276,7 @@ impl Tick<'_> {
     }
 }
 
-/// The target groups of the service and of every deployment it still has.
+/// The target groups of the service, of every deployment it still has, and where tasks still drain.
 pub(super) fn target_groups_of(service: &Service) -> Vec<String> {
     let mut arns: Vec<String> = service
         .load_balancers
@@ -280,7 +287,9 @@ pub(super) fn target_groups_of(service: &Service) -> Vec<String> {
                 .iter()
                 .flat_map(|deployment| &deployment.load_balancers),
         )
-        .map(|binding| binding.target_group_arn.clone())
+        .map(|binding| &binding.target_group_arn)
+        .chain(&service.draining)
+        .cloned()
         .collect();
     arns.sort();
     arns.dedup();

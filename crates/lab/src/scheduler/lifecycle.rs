@@ -412,11 +412,11 @@ impl Tick<'_> {
         })
     }
 
+    /// How long the last of the task's targets drains.
     fn longest_delay(&self, service: &Service) -> u32 {
-        service
-            .load_balancers
+        super::health::target_groups_of(service)
             .iter()
-            .filter_map(|binding| self.region.target_groups.get(&binding.target_group_arn))
+            .filter_map(|arn| self.region.target_groups.get(arn))
             .map(|group| group.deregistration_delay_seconds)
             .max()
             .unwrap_or(0)
@@ -475,7 +475,10 @@ impl Tick<'_> {
     fn deregister(&mut self, service: &mut Service, task: &Task) -> bool {
         let now = self.now;
         let mut groups = Vec::new();
-        for group in self.region.target_groups.values_mut() {
+        for arn in super::health::target_groups_of(service) {
+            let Some(group) = self.region.target_groups.get_mut(&arn) else {
+                continue;
+            };
             let delay = TimeDelta::seconds(i64::from(group.deregistration_delay_seconds));
             for target in &mut group.targets {
                 if target.task == task.id && target.state != TargetState::Draining {
@@ -488,6 +491,9 @@ impl Tick<'_> {
             }
         }
         for arn in &groups {
+            if !service.draining.contains(arn) {
+                service.draining.push(arn.clone());
+            }
             service.say(
                 now,
                 &format!("deregistered 1 targets in (target-group {arn})"),

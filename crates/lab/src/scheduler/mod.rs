@@ -150,5 +150,11 @@ impl Tick<'_> {
 }
 
 #[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod laws_tests;
+#[cfg(test)]
 #[path = "scheduler_tests.rs"]
 mod tests;

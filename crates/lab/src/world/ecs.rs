@@ -64,6 +64,8 @@ pub(crate) struct Service {
     /// Whether the last thing said was a steady state.
     pub(crate) steady: bool,
     pub(crate) steady_said_at: Option<DateTime<Utc>>,
+    /// Target groups in which tasks of it drain that it may have left since.
+    pub(crate) draining: Vec<String>,
     /// Nothing about the service changes by itself before this time.
     pub(crate) wakes_at: DateTime<Utc>,
 }

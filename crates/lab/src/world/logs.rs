@@ -6,6 +6,9 @@ use serde::Serialize;
 /// A stream keeps this many newest events, so that a chatty program cannot fill the memory.
 const EVENTS_PER_STREAM: usize = 2_000;
 
+/// A group keeps this many newest streams: each task has its own, and some services start tasks for ever.
+const STREAMS_PER_GROUP: usize = 1_000;
+
 /// A CloudWatch Logs group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct LogGroup {
@@ -40,6 +43,12 @@ pub(crate) struct LogEvent {
 impl LogGroup {
     /// Appends a line, creating the stream at its first.
     pub(crate) fn write(&mut self, stream: &str, at: DateTime<Utc>, message: impl Into<String>) {
+        if self.streams.len() >= STREAMS_PER_GROUP && !self.streams.contains_key(stream) {
+            let oldest = self.streams.values().min_by_key(|one| one.created_at);
+            if let Some(oldest) = oldest.map(|one| one.name.clone()) {
+                self.streams.remove(&oldest);
+            }
+        }
         let stream = self
             .streams
             .entry(stream.to_owned())

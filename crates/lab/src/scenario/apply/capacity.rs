@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::Hand;
-use crate::world::{ContainerInstance, StopCode, TaskStatus};
+use crate::world::{ContainerInstance, ContainerStatus, StopCode, TaskStatus};
 
 impl Hand<'_> {
     pub(super) fn instances(
@@ -49,6 +49,10 @@ impl Hand<'_> {
                 task.stopped_reason = Some("Host EC2 instance terminated.".to_owned());
                 task.stopping_at = Some(now);
                 task.phase_ends_at = now + TimeDelta::seconds(1);
+                for container in &mut task.containers {
+                    container.status = ContainerStatus::Stopped;
+                    container.next_health_check_at = None;
+                }
             }
         }
         self.wake()
