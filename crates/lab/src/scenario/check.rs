@@ -59,6 +59,7 @@ impl Scenario {
         }
         self.event_flaws(&mut flaws);
         self.truth_flaws(&mut flaws);
+        flaws.extend(self.repair_flaws());
         flaws
     }
 

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::repairs::Repairs;
 use super::{Change, ScenarioError};
 use crate::world::{AppBehaviour, Architecture, CircuitBreaker, DependencyCondition};
 
@@ -29,6 +30,9 @@ pub struct Scenario {
     pub(crate) events: Vec<Event>,
     /// What is really wrong; never shown to the one who diagnoses.
     pub(crate) truth: Truth,
+    /// What heals the service and what does not.
+    #[serde(default)]
+    pub(crate) repairs: Option<Repairs>,
     /// Whether the events happen in every account and region, not only in the target's.
     #[serde(skip)]
     pub(super) everywhere: bool,

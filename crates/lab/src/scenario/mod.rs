@@ -12,6 +12,7 @@ mod definition;
 mod identities;
 mod library;
 mod network;
+mod repairs;
 mod review;
 mod symptoms;
 mod templates;

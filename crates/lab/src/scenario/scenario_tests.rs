@@ -1,23 +1,7 @@
-use std::collections::BTreeMap;
-
 use chrono::TimeDelta;
-use serde::Deserialize;
 
 use super::*;
 use crate::world::{Region, Service, World};
-
-/// Healing takes at most this long: the longest back-off, a slow start, draining.
-const PATIENCE: TimeDelta = TimeDelta::minutes(15);
-
-#[derive(Deserialize)]
-struct Repairs {
-    right: Vec<Vec<Change>>,
-    wrong: Vec<Change>,
-}
-
-fn repairs() -> BTreeMap<String, Repairs> {
-    serde_saphyr::from_str(include_str!("repairs.yaml")).unwrap()
-}
 
 fn simulation(name: &str) -> (Scenario, Simulation) {
     let scenario = Scenario::named(name).unwrap();
@@ -107,67 +91,35 @@ fn bystanders_of_every_scenario_are_healthy() {
 }
 
 #[test]
-fn right_repairs_heal_and_touch_nothing_else() {
-    let repairs = repairs();
+fn right_repairs_heal_and_touch_nothing_else_and_wrong_ones_do_not_heal() {
     let mut failed = Vec::new();
     for name in Scenario::names() {
         let (scenario, simulation) = simulation(&name);
-        let known = repairs.get(&name);
-        assert_eq!(
-            scenario.truth.repairable,
-            known.is_some(),
-            "{name}: repairs.yaml"
-        );
-        for right in known.iter().flat_map(|repairs| &repairs.right) {
-            let mut world = simulation.world.clone();
-            let (account, region) = scenario.target_place();
-            for change in right {
-                change
-                    .apply(&mut world, &account, &region)
-                    .unwrap_or_else(|e| panic!("{name}: {e}"));
-            }
-            let end = world.now + PATIENCE;
-            world.advance(end);
-            let report = simulation.baseline.judge(&world);
-            // These repairs make or change something that is not the service's alone.
-            let made = right.iter().any(|change| {
-                matches!(
-                    change,
-                    Change::PushImage { .. }
-                        | Change::SetSecretKeys { .. }
-                        | Change::RestoreSecret { .. }
-                        | Change::AddEndpoints
-                        | Change::OpenEndpoints
-                        | Change::OpenBalancers
-                        | Change::AllowInNetworkAcls
-                )
-            });
-            if !report.healthy || !(report.bystanders_untouched || made) {
-                let (_, service) = target(&scenario, &world);
-                let events: Vec<_> = service.events.iter().take(8).map(|e| &e.message).collect();
-                failed.push(format!("{name}: {right:?}: {report:#?} {events:#?}"));
-            }
+        if scenario.truth.repairable != scenario.repairs.is_some() {
+            failed.push(format!("{name}: say under `repairs` what heals it"));
+        }
+        for flaw in scenario.played(&simulation) {
+            failed.push(format!("{name}: {}: {}", flaw.field, flaw.problem));
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
+/// The control: repairs that are swapped are found, each of them.
 #[test]
-fn wrong_repairs_do_not_heal() {
-    let repairs = repairs();
-    for (name, repairs) in &repairs {
-        let (scenario, simulation) = simulation(name);
-        let mut world = simulation.world.clone();
-        let (account, region) = scenario.target_place();
-        for change in &repairs.wrong {
-            // AWS may refuse a wrong repair: that heals nothing either.
-            let _ = change.apply(&mut world, &account, &region);
-        }
-        let end = world.now + PATIENCE;
-        world.advance(end);
-        let report = simulation.baseline.judge(&world);
-        assert!(!report.healthy, "{name} healed by {:?}", repairs.wrong);
-    }
+fn a_right_repair_called_wrong_is_noticed_and_the_other_way_round() {
+    let (mut scenario, simulation) = simulation("demo");
+    let repairs = scenario.repairs.as_mut().unwrap();
+    std::mem::swap(&mut repairs.right, &mut repairs.wrong);
+    let (right, wrong) = (repairs.right.len(), repairs.wrong.len());
+    let flaws = scenario.played(&simulation);
+    assert_eq!(flaws.len(), right + wrong, "{flaws:#?}");
+    let harmful = "force-new-deployment: {service: prod/billing}";
+    let repairs = scenario.repairs.as_mut().unwrap();
+    std::mem::swap(&mut repairs.right, &mut repairs.wrong);
+    repairs.right[0].push(serde_saphyr::from_str(harmful).unwrap());
+    let [flaw] = scenario.played(&simulation).try_into().unwrap();
+    assert!(flaw.problem.contains("service/prod/billing"), "{flaw:?}");
 }
 
 #[test]

@@ -136,6 +136,7 @@ impl Scenario {
                 flaws.push(Flaw::new("truth.repairable", problem));
             }
         }
+        flaws.extend(self.played(&simulation));
         for arn in self.unsteady_bystanders(&simulation.world) {
             let problem = format!("the bystander `{arn}` is not in a steady state at the start");
             flaws.push(Flaw::new("accounts", problem));
