@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
@@ -90,6 +91,24 @@ class Lab:
         if response_dict["status_code"] < 300:
             found = lab_shapes.problems(operation_model, response_dict)
             self.findings += [f"{operation_model.service_model.service_name}: {f}" for f in found]
+
+
+@contextmanager
+def started(environment, scenario=SCENARIO):
+    """A lab of the caller's own, whose time stands still unless it is moved."""
+    command = [binary(), "lab", "--scenario", scenario, "--port", "0", "--clock", "manual",
+               "--format", "json"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True,
+                               stdout=subprocess.PIPE)
+    try:
+        yield Lab(json.loads(process.stdout.readline())["url"])
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def pass_time(lab, seconds):
+    lab.post(f"/lab/clock/advance?seconds={int(seconds)}")
 
 
 def free_of_ambient_credentials():

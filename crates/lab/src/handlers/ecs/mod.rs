@@ -340,10 +340,13 @@ fn account_settings(call: &mut Call<'_>) -> Answer {
         "taskLongArnFormat",
         "containerInstanceLongArnFormat",
     ];
-    let settings: Vec<Value> = settings
+    let settings = settings
         .into_iter()
         .filter(|name| wanted.is_none_or(|wanted| wanted == *name))
-        .map(|name| json!({"name": name, "value": "enabled", "principalArn": root, "type": "user"}))
-        .collect();
-    Ok(json!({"settings": settings}))
+        .map(
+            |name| json!({"name": name, "value": "enabled", "principalArn": root, "type": "user"}),
+        );
+    // AWS gives ten a page at most.
+    let (settings, next) = page(settings, call.input, Paging { most: 10, ..PAGES })?;
+    Ok(compact(json!({"settings": settings, "nextToken": next})))
 }
