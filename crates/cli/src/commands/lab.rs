@@ -107,7 +107,7 @@ fn instructions(lab: &LabHandle, name: &str, title: &str) -> String {
         ));
     }
     text.push_str(&format!(
-        "\n# is it repaired?   curl {url}/lab/health\n# who asked what?   curl {url}/lab/requests\n"
+        "\n# see it live:      {url}/lab\n# is it repaired?   curl {url}/lab/health\n# who asked what?   curl {url}/lab/requests\n"
     ));
     text
 }

@@ -29,6 +29,7 @@ pub(super) fn routes() -> Router<Arc<Lab>> {
         .route("/lab/clock/advance", post(advance))
         .route("/lab/credentials/expire", post(expire))
         .route("/lab/faults", post(fault))
+        .merge(super::page::routes())
         .layer(middleware::from_fn(only_from_here))
 }
 

@@ -168,6 +168,11 @@ impl Lab {
         json!({"name": self.name, "title": self.title, "request": self.request})
     }
 
+    /// What a person would ask.
+    pub(super) fn request(&self) -> &str {
+        &self.request
+    }
+
     pub(super) fn truth(&self) -> &Truth {
         self.baseline.truth()
     }

@@ -6,6 +6,7 @@ mod endpoint;
 mod faults;
 mod journal;
 mod lab;
+mod page;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
