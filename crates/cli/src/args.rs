@@ -11,7 +11,7 @@ use ecs_agent_models::BaseUrl;
 use ecs_agent_server::Action;
 use ecs_agent_store::{ApiKeyId, TenantId};
 
-use crate::config::{CredentialKeyword, Layer, McpTable, ModelChoice, ModelsTable};
+use crate::config::{CredentialKeyword, DatabasePlace, Layer, McpTable, ModelChoice, ModelsTable};
 use crate::exit::Exit;
 use crate::span::Span;
 
@@ -513,6 +513,7 @@ impl SettingFlags {
             require_narrowed: None,
             retries: None,
             prompts: None,
+            database: DatabasePlace::default(),
             mcp: McpTable::default(),
             registry: None,
             services: Vec::new(),

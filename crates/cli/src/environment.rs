@@ -118,6 +118,19 @@ pub(crate) fn model_key(variable: &str) -> Option<String> {
     std::env::var(variable).ok().filter(|key| !key.is_empty())
 }
 
+/// Takes the database's URL from the variable that the configuration names; an empty one counts as
+/// not set.
+///
+/// # Security
+/// As with [`model_key`]: the URL may hold a password.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the configuration names the variable of the database's URL"
+)]
+pub(crate) fn database_url(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|url| !url.is_empty())
+}
+
 fn absolute(path: String) -> Option<PathBuf> {
     Some(PathBuf::from(path)).filter(|path| path.is_absolute())
 }

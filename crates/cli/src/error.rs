@@ -12,6 +12,7 @@ use ecs_agent_store::{AuditError, LeaseError, OpenError, StoreError};
 
 use crate::commands::InterleavingError;
 use crate::config::ConfigurationError;
+use crate::database::DatabaseUrlError;
 use crate::environment::EnvironmentCredentialsError;
 use crate::exit::Exit;
 use crate::model_setup::ModelSetupError;
@@ -126,6 +127,9 @@ pub(crate) enum CliError {
     /// The threads' file.
     #[error(transparent)]
     OpenStore(#[from] OpenError),
+    /// The threads' database by URL.
+    #[error(transparent)]
+    DatabaseUrl(#[from] DatabaseUrlError),
     /// The lab.
     #[error(transparent)]
     Lab(#[from] LabError),
@@ -205,6 +209,7 @@ impl CliError {
             | Self::EmptyLab
             | Self::NoMcpServer { .. }
             | Self::OpenStore(_)
+            | Self::DatabaseUrl(_)
             | Self::SeveralThreads { .. }
             | Self::NothingAsked { .. }
             | Self::NoSuchOption { .. } => Exit::Usage,
@@ -252,6 +257,9 @@ impl CliError {
                 "pass `--profile NAME`, `--credentials env` for the keys in the environment, or \
                  `--credentials chain` for the AWS default chain"
             }
+            Self::OpenStore(OpenError::Url | OpenError::Server { .. }) => {
+                "`[database]` in the configuration file says where its URL is"
+            }
             Self::DataDirectory { .. } | Self::OpenStore(_) => {
                 "pass `--data-dir DIR` with a directory you can write to"
             }
@@ -275,6 +283,7 @@ impl CliError {
             | Self::Unprotected(_)
             | Self::Configuration(_)
             | Self::Model(_)
+            | Self::DatabaseUrl(_)
             | Self::NoRegion
             | Self::EnvironmentCredentials(_)
             | Self::LabCredentials(_)

@@ -8,6 +8,7 @@ mod cancel;
 mod commands;
 mod config;
 mod conversation;
+mod database;
 mod environment;
 mod error;
 mod evaluation;

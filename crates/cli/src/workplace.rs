@@ -21,14 +21,6 @@ use crate::output::Output;
 use crate::person::{Person, Prepared};
 use crate::progress::{Detail, LiveProgress};
 
-/// File of the threads in the data directory.
-const THREADS: &str = "threads.sqlite";
-
-/// Opens the threads of the data directory.
-pub(crate) async fn open_store(configuration: &Configuration) -> Result<Store, CliError> {
-    Ok(Store::open(configuration.data_dir()?.join(THREADS)).await?)
-}
-
 /// Where an invocation acts, and as whom.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {

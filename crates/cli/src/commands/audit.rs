@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use super::Workbench;
 use crate::args::{AuditCommand, Format};
+use crate::database;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::{Meaning, Palette, escape_line};
-use crate::workplace;
 
 pub(super) async fn run(bench: &Workbench<'_>, command: &AuditCommand) -> Result<Exit, CliError> {
-    let store = workplace::open_store(bench.configuration).await?;
+    let store = database::open(bench.configuration, bench.output.leak_guard()).await?;
     match command {
         AuditCommand::Verify { head } => verify(bench, &store, head.as_deref()).await,
         AuditCommand::List { thread, last } => {

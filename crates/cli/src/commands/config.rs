@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::Workbench;
 use crate::args::{ConfigCommand, Format};
-use crate::config::{Configuration, Origin, Setting};
+use crate::config::{Configuration, DatabasePlace, Origin, Setting};
 use crate::exit::Exit;
 use crate::render::{Meaning, Palette, escape_line};
 
@@ -108,6 +108,15 @@ fn rows(configuration: &Configuration) -> Vec<Row> {
                 .data_dir
                 .as_ref()
                 .map(|s| (s.value.display().to_string(), s.origin)),
+        },
+        Row {
+            name: "database",
+            value: Some(match &c.database {
+                DatabasePlace::DataDirectory => (c.database.to_string(), Origin::Default),
+                named @ (DatabasePlace::Variable(_) | DatabasePlace::File(_)) => {
+                    (named.to_string(), Origin::File)
+                }
+            }),
         },
         Row {
             name: "prompts",

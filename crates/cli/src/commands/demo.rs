@@ -11,6 +11,7 @@ use super::request::Afterwards;
 use super::{Workbench, request};
 use crate::args::Format;
 use crate::config::Origin;
+use crate::database;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::lab_process;
@@ -89,7 +90,10 @@ async fn store(bench: &Workbench<'_>) -> Result<(Store, Option<tempfile::TempDir
         .as_ref()
         .filter(|s| s.origin == Origin::Flag);
     if asked.is_some() {
-        return Ok((workplace::open_store(bench.configuration).await?, None));
+        return Ok((
+            database::open(bench.configuration, bench.output.leak_guard()).await?,
+            None,
+        ));
     }
     let directory = tempfile::tempdir().map_err(|source| CliError::DataDirectory {
         path: std::env::temp_dir(),

@@ -9,15 +9,15 @@ use serde_json::{Value, json};
 
 use super::Workbench;
 use crate::args::{Format, KeysCommand, TenantArgument};
+use crate::database;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::{Meaning, Palette, escape_line};
-use crate::workplace;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) async fn run(bench: &Workbench<'_>, command: KeysCommand) -> Result<Exit, CliError> {
-    let store = workplace::open_store(bench.configuration).await?;
+    let store = database::open(bench.configuration, bench.output.leak_guard()).await?;
     let by = bench.environment.user.as_deref().unwrap_or("local");
     let now = Utc::now();
     match command {

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::Workbench;
 use crate::args::{PermissionsArguments, TemplateForm};
+use crate::database;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::workplace;
 
 pub(super) async fn run(
     bench: &Workbench<'_>,
@@ -24,7 +24,7 @@ pub(super) async fn run(
         bench.output.text(&role_template(form));
         return Ok(Exit::Success);
     };
-    let store = workplace::open_store(bench.configuration).await?;
+    let store = database::open(bench.configuration, bench.output.leak_guard()).await?;
     let thread = crate::thread_name::find(&store, given).await?;
     let no_plan = || CliError::NoPlan {
         thread: thread.id.to_string(),

@@ -6,13 +6,13 @@ use serde_json::json;
 use super::Workbench;
 use super::request::MODE;
 use crate::args::Format;
+use crate::database;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::newest_document;
-use crate::workplace;
 
 pub(super) async fn run(bench: &Workbench<'_>, given: &str) -> Result<Exit, CliError> {
-    let store = workplace::open_store(bench.configuration).await?;
+    let store = database::open(bench.configuration, bench.output.leak_guard()).await?;
     let thread = crate::thread_name::find(&store, given).await?;
     let mut reports = store.reports(&TenantScope::local(), thread.id).await?;
     reports.retain(|report| report.kind != MODE);

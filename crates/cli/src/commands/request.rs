@@ -10,6 +10,7 @@ use super::Workbench;
 use crate::args::{Format, RequestArguments};
 use crate::cancel::Interrupts;
 use crate::conversation::{Conversation, MakeSources};
+use crate::database;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::{Output, remark_width};
@@ -26,7 +27,7 @@ pub(super) async fn run(
     let place = Place::configured(bench.configuration, bench.flags)?;
     // Keys that are missing are told before anything is started.
     workplace::sources(bench.configuration)?;
-    let store = workplace::open_store(bench.configuration).await?;
+    let store = database::open(bench.configuration, bench.output.leak_guard()).await?;
     let settings = workplace::settings(
         bench.configuration,
         place,

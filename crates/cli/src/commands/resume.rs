@@ -7,6 +7,7 @@ use ecs_agent_store::{Seq, StoredEvent, TenantScope};
 use super::request::Afterwards;
 use super::{Workbench, request};
 use crate::args::ResumeArguments;
+use crate::database;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::workplace::{self, Place};
@@ -14,7 +15,7 @@ use crate::workplace::{self, Place};
 pub(super) async fn run(bench: &Workbench<'_>, resume: ResumeArguments) -> Result<Exit, CliError> {
     let place = Place::configured(bench.configuration, bench.flags)?;
     workplace::sources(bench.configuration)?;
-    let store = workplace::open_store(bench.configuration).await?;
+    let store = database::open(bench.configuration, bench.output.leak_guard()).await?;
     let thread = crate::thread_name::find(&store, &resume.thread.thread).await?;
     let events = store
         .events(&TenantScope::local(), thread.id, Seq::START)

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::Workbench;
 use crate::args::{Auth, Format, ServeArguments};
 use crate::cancel::Interrupts;
+use crate::database;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::{Meaning, Palette, escape_line};
@@ -74,7 +75,7 @@ async fn prepare(
     // What is missing is told before anything is started.
     let place = Place::configured(bench.configuration, bench.flags)?;
     workplace::sources(bench.configuration)?;
-    let store = workplace::open_store(bench.configuration).await?;
+    let store = database::open(bench.configuration, bench.output.leak_guard()).await?;
     let mut settings = workplace::settings(
         bench.configuration,
         place,

@@ -6,16 +6,16 @@ use serde_json::json;
 
 use super::Workbench;
 use crate::args::Format;
+use crate::database;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::{Meaning, Palette, escape_line};
-use crate::workplace;
 
 /// Most threads that are shown.
 const SHOWN: u32 = 100;
 
 pub(super) async fn run(bench: &Workbench<'_>) -> Result<Exit, CliError> {
-    let store = workplace::open_store(bench.configuration).await?;
+    let store = database::open(bench.configuration, bench.output.leak_guard()).await?;
     let threads = store.threads(&TenantScope::local(), SHOWN, None).await?;
     match bench.output.format() {
         Format::Json => bench.output.json(&json!({ "threads": threads })),

@@ -8,6 +8,7 @@ use ecs_agent_models::BaseUrl;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::AccountEntry;
+use super::database::DatabasePlace;
 use super::mcp_servers::McpTable;
 use super::models::{ModelChoice, ModelsTable};
 use super::registry::RegistryEntry;
@@ -37,6 +38,7 @@ pub(crate) struct Layer {
     pub(crate) organization: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) database: DatabasePlace,
     pub(crate) mcp: McpTable,
     pub(crate) models: ModelsTable,
     pub(crate) prompts: Option<PathBuf>,

@@ -9,6 +9,7 @@ use ecs_agent_credentials::{CredentialReference, EndpointUrl, Endpoints, Region,
 use ecs_agent_models::BaseUrl;
 
 use super::accounts::AccountEntry;
+use super::database::DatabasePlace;
 use super::environment::{self, EnvironmentLayerError};
 use super::file::{self, FileError};
 use super::layer::{CredentialChoice, Layer};
@@ -100,6 +101,7 @@ pub(crate) struct Configuration {
     pub(crate) organization: Option<Setting<String>>,
     pub(crate) environment: Option<Setting<String>>,
     pub(crate) data_dir: Option<Setting<PathBuf>>,
+    pub(crate) database: DatabasePlace,
     pub(crate) mcp: McpTable,
     pub(crate) prompts_folder: Option<Setting<PathBuf>>,
     pub(crate) prompts: Arc<Prompts>,
@@ -152,6 +154,7 @@ impl Configuration {
             organization: layers.strongest(|l| l.organization.clone()),
             environment: layers.strongest(|l| l.environment.clone()),
             data_dir: layers.strongest(|l| l.data_dir.clone()).or(usual_data_dir),
+            database: layers.file.database,
             mcp: layers.file.mcp,
             prompts_folder,
             prompts,
