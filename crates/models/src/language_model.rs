@@ -19,8 +19,8 @@ use crate::prices::Price;
 use crate::profile::ModelProfile;
 use crate::settings::{Delivery, ModelSettings};
 use crate::wire::{
-    KeyHeader, RequestOptions, WireClient, WireClientError, completion_request, failure, reply,
-    usage,
+    Heard, KeyHeader, RequestOptions, WireClient, WireClientError, completion_request, failure,
+    reply, usage,
 };
 
 /// Tokens of an answer, where a provider wants a limit and none is configured.
@@ -31,13 +31,26 @@ const USUAL_OUTPUT: u64 = 16_000;
 /// It holds no conversation. A call is one request and is never tried again in here.
 pub struct LanguageModel {
     name: String,
-    wire: DynModel<Completion>,
+    form: Form,
+    client: WireClient,
+    url: String,
+    /// The model, in its provider's words.
+    model: String,
     /// Whose reasoning goes back to it.
     provider: &'static str,
     options: RequestOptions,
     delivery: Delivery,
     profile: ModelProfile,
     price: Option<Price>,
+}
+
+/// The form that a model is asked in.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Messages,
+    Responses,
+    Chat,
+    Gemini,
 }
 
 /// Why there is no such model.
@@ -78,46 +91,26 @@ impl LanguageModel {
                 variable,
             });
         }
-        let client = |header| {
-            let key = settings.key.as_ref().map(Arc::clone);
-            WireClient::new(key, header, settings.timeouts)
-        };
-        let model = settings.name.model();
-        let url = settings.base_url.as_str();
         let mut max_output_tokens = settings.max_output_tokens;
-        // SECURITY: a wire is given no key; `WireClient` has it.
-        let wire = match provider {
+        let (form, header) = match provider {
             Provider::Anthropic => {
                 // The one provider that will not answer without a limit.
                 let limit = settings.profile.output_limit.unwrap_or(USUAL_OUTPUT);
                 max_output_tokens.get_or_insert(limit.min(USUAL_OUTPUT));
-                let config = AnthropicConfig::new("").with_base_url(url);
-                let mut model = config.connect(client(KeyHeader::ApiKey)?).completion(model);
-                // Breakpoints after the tools, the system prompt and the last message: what was sent
-                // before is read from the cache.
-                model.wire = model.wire.with_prompt_caching();
-                model.erase()
+                (Form::Messages, KeyHeader::ApiKey)
             }
-            Provider::Openai => OpenAIConfig::new("")
-                .with_base_url(url)
-                .connect(client(KeyHeader::Bearer)?)
-                .responses(model)
-                .erase(),
-            Provider::OpenaiCompatible | Provider::Ollama => OpenAIConfig::new("")
-                .with_base_url(url)
-                .connect(client(KeyHeader::Bearer)?)
-                .chat(model)
-                .erase(),
-            Provider::Gemini => GeminiConfig::new("")
-                .with_base_url(url)
-                .connect(client(KeyHeader::GoogleApiKey)?)
-                .completion(model)
-                .erase(),
+            Provider::Openai => (Form::Responses, KeyHeader::Bearer),
+            Provider::OpenaiCompatible | Provider::Ollama => (Form::Chat, KeyHeader::Bearer),
+            Provider::Gemini => (Form::Gemini, KeyHeader::GoogleApiKey),
             Provider::Bedrock => return Err(LanguageModelError::NotHttp { model: name }),
         };
+        let key = settings.key.as_ref().map(Arc::clone);
         Ok(Self {
             name,
-            wire,
+            form,
+            client: WireClient::new(key, header, settings.timeouts)?,
+            url: settings.base_url.as_str().to_owned(),
+            model: settings.name.model().to_owned(),
             provider: provider.name(),
             options: RequestOptions {
                 max_output_tokens,
@@ -127,6 +120,37 @@ impl LanguageModel {
             profile: settings.profile.clone(),
             price,
         })
+    }
+
+    /// The model for one call, which tells `heard` what its stream says of its usage.
+    fn wire(&self, heard: &Arc<Heard>) -> DynModel<Completion> {
+        let (url, client, model) = (&self.url, self.client.telling(heard), &self.model);
+        // SECURITY: a wire is given no key; `WireClient` has it.
+        match self.form {
+            Form::Messages => {
+                let config = AnthropicConfig::new("").with_base_url(url);
+                let mut model = config.connect(client).completion(model);
+                // Breakpoints after the tools, the system prompt and the last message: what was sent
+                // before is read from the cache.
+                model.wire = model.wire.with_prompt_caching();
+                model.erase()
+            }
+            Form::Responses => OpenAIConfig::new("")
+                .with_base_url(url)
+                .connect(client)
+                .responses(model)
+                .erase(),
+            Form::Chat => OpenAIConfig::new("")
+                .with_base_url(url)
+                .connect(client)
+                .chat(model)
+                .erase(),
+            Form::Gemini => GeminiConfig::new("")
+                .with_base_url(url)
+                .connect(client)
+                .completion(model)
+                .erase(),
+        }
     }
 
     async fn ask(
@@ -142,14 +166,15 @@ impl LanguageModel {
             })?;
         let request = completion_request(request, self.provider, &self.options);
         let price = self.price.as_ref();
+        let heard = Arc::new(Heard::default());
+        let wire = self.wire(&heard);
         let response = match self.delivery {
             Delivery::Whole => {
-                let answer = self.wire.call(request).await;
+                let answer = wire.call(request).await;
                 answer.map_err(|error| failure(&self.name, &error, Default::default()))?
             }
             Delivery::Streamed => {
-                let mut stream = self
-                    .wire
+                let mut stream = wire
                     .stream(request)
                     .map_err(|error| failure(&self.name, &error, Default::default()))?;
                 while let Some(item) = stream.next().await {
@@ -157,13 +182,11 @@ impl LanguageModel {
                         Ok(Item::Event(event)) => tell(deltas, &event),
                         Ok(Item::Unknown(_)) => {}
                         Err(error) => {
-                            let partial = stream.partial();
-                            let used = if partial.usage.is_reported() {
-                                usage(&partial.usage, price)
-                            } else {
-                                Default::default()
-                            };
-                            return Err(failure(&self.name, &error, used));
+                            let partial = stream.partial().usage;
+                            let used = Some(partial).filter(|used| used.is_reported());
+                            let used = used.or_else(|| heard.usage());
+                            let used = used.map(|used| usage(&used, price));
+                            return Err(failure(&self.name, &error, used.unwrap_or_default()));
                         }
                     }
                 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Which rooms a room may use. `lab` is used by nobody: it is spoken to over the wire.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("canaries", &[]),
     ("credentials", &[]),
     ("untrusted", &[]),
     ("runtime", &[]),
     ("lab", &[]),
+    ("model-lab", &[]),
     ("models", &["runtime"]),
     ("store", &["runtime"]),
     ("ecs", &["credentials", "untrusted"]),

@@ -126,9 +126,9 @@ fn answered(
         Some(status) => {
             status.is_server_error() || matches!(status.as_u16(), 408 | 409 | 425 | 429)
         }
-        None => PASSING
+        None => codes(code, body)
             .iter()
-            .any(|known| code.is_some_and(|code| code.eq_ignore_ascii_case(known))),
+            .any(|code| PASSING.iter().any(|known| code.eq_ignore_ascii_case(known))),
     };
     let reason = match (status, said.is_empty()) {
         (Some(status), true) => format!("status {status}"),
@@ -150,6 +150,21 @@ fn answered(
     }
 }
 
+/// The codes of an error in a stream: every form has them at one of these places.
+fn codes(code: Option<&str>, body: &str) -> Vec<String> {
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    let places = [
+        "/code",
+        "/error/code",
+        "/error/type",
+        "/response/error/code",
+    ];
+    let said = places
+        .iter()
+        .filter_map(|place| body.pointer(place).and_then(Value::as_str));
+    code.into_iter().chain(said).map(str::to_owned).collect()
+}
+
 /// What the provider says in words: every form has it at one of these places.
 fn message(body: &str) -> String {
     let Ok(body_json) = serde_json::from_str::<Value>(body) else {
@@ -160,6 +175,7 @@ fn message(body: &str) -> String {
         "/message",
         "/error",
         "/detail",
+        "/response/error/message",
         "/0/error/message",
     ];
     let said = places

@@ -15,6 +15,7 @@ use rig_core::http_client::{
 
 use crate::api_key::ApiKey;
 use crate::settings::Timeouts;
+use crate::wire::heard::Heard;
 
 /// Most bytes of an answer. An answer of a model has a few hundred thousand at most.
 const LARGEST_ANSWER: usize = 64 << 20;
@@ -73,7 +74,11 @@ pub(crate) enum WireError {
 
 /// The client of one model. A clone shares it.
 #[derive(Clone)]
-pub(crate) struct WireClient(Arc<Inner>);
+pub(crate) struct WireClient {
+    inner: Arc<Inner>,
+    /// Who is told what a stream says of its usage.
+    heard: Arc<Heard>,
+}
 
 struct Inner {
     client: reqwest::Client,
@@ -102,12 +107,24 @@ impl WireClient {
             .pool_max_idle_per_host(0)
             .no_proxy()
             .build()?;
-        Ok(Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             client,
             key,
             key_header,
             timeouts,
-        })))
+        });
+        Ok(Self {
+            inner,
+            heard: Arc::default(),
+        })
+    }
+
+    /// The same client for one call, which tells `heard` what its stream says of its usage.
+    pub(crate) fn telling(&self, heard: &Arc<Heard>) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            heard: Arc::clone(heard),
+        }
     }
 }
 
@@ -161,7 +178,7 @@ impl HttpClientExt for WireClient {
         T: Into<Bytes> + Send,
         U: From<Bytes> + Send + 'static,
     {
-        let inner = Arc::clone(&self.0);
+        let inner = Arc::clone(&self.inner);
         let (parts, body) = request.into_parts();
         let body = body.into();
         async move {
@@ -194,7 +211,8 @@ impl HttpClientExt for WireClient {
     where
         T: Into<Bytes> + Send,
     {
-        let inner = Arc::clone(&self.0);
+        let inner = Arc::clone(&self.inner);
+        let heard = Arc::clone(&self.heard);
         let (parts, body) = request.into_parts();
         let body = body.into();
         async move {
@@ -203,7 +221,8 @@ impl HttpClientExt for WireClient {
             if let Some(headers) = answer.headers_mut() {
                 headers.clone_from(response.headers());
             }
-            let body: BoxedStream = Box::pin(chunks(response, inner.timeouts));
+            let chunks = chunks(response, inner.timeouts);
+            let body: BoxedStream = Box::pin(chunks.inspect_ok(move |chunk| heard.piece(chunk)));
             Ok(answer.body(body)?)
         }
     }

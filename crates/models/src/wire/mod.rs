@@ -5,11 +5,13 @@
 //! before it is sent.
 
 mod failure;
+mod heard;
 mod http;
 mod reply;
 mod request;
 
 pub(crate) use failure::failure;
+pub(crate) use heard::Heard;
 pub use http::WireClientError;
 pub(crate) use http::{KeyHeader, WireClient};
 pub(crate) use reply::{reply, usage};

@@ -1,6 +1,6 @@
 //! Our request in `rig`'s words.
 
-use ecs_agent_runtime::{Message, ModelRequest, Reasoning, ToolCall, ToolStatus};
+use ecs_agent_runtime::{Message, ModelRequest, Reasoning, ToolCall, ToolCallId, ToolStatus};
 use rig_core::completion::{
     CompletionRequest, Effort as RigEffort, GenerationOptions, OnUnsupported, ToolDefinition,
 };
@@ -8,11 +8,17 @@ use rig_core::message::{
     AssistantContent, AssistantMessage, CallId, Message as RigMessage, Text, ToolCall as RigCall,
     ToolFunction, ToolName, ToolResult, ToolResultContent, UserContent,
 };
+use sha2::{Digest as _, Sha256};
 
 use crate::settings::Effort;
 
 /// What stands for a name that a model left out; there is no such tool.
 const NAMELESS: &str = "unnamed";
+
+/// Longest id of a call and longest name of a tool that every provider takes: OpenAI's limits, of the
+/// characters that Anthropic takes.
+const LONGEST_ID: usize = 64;
+const LONGEST_NAME: usize = 64;
 
 /// What goes with every request of a model.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +62,7 @@ pub(crate) fn completion_request(
                     continue;
                 };
                 let result = ToolResult {
-                    call: CallId::from_wire(call_id.as_str()),
+                    call: call_id_of(&call_id),
                     name,
                     content: vec![ToolResultContent::text(text)],
                     is_error: status == ToolStatus::Error,
@@ -122,7 +128,7 @@ fn assistant(
         content.push(AssistantContent::Text(Text::new(text)));
     }
     content.extend(calls.into_iter().filter_map(|call| {
-        let id = CallId::from_wire(call.id.as_str());
+        let id = call_id_of(&call.id);
         let function = ToolFunction::new(tool_name(&call.name)?, call.arguments);
         Some(AssistantContent::ToolCall(RigCall::new(id, function)))
     }));
@@ -146,7 +152,7 @@ fn as_it_was(
             AssistantContent::Text(part) => said.push_str(&part.text),
             AssistantContent::ToolCall(part) => {
                 let call = calls.next()?;
-                let id = CallId::from_wire(call.id.as_str());
+                let id = call_id_of(&call.id);
                 let is_same = Some(&part.function.name) == tool_name(&call.name).as_ref()
                     && super::reply::arguments(&part.function) == call.arguments;
                 if !is_same {
@@ -167,8 +173,40 @@ fn as_it_was(
     (said == text && calls.next().is_none()).then_some(message)
 }
 
-/// A name as providers take it. Never `None`: it is not empty, which is all that is asked of it.
+/// An id as every provider takes it. Servers make up ids that another one refuses, and the runtime
+/// makes repeated ones unlike: what is not plain, or too long, is told by its hash.
+fn call_id_of(id: &ToolCallId) -> CallId {
+    let text = id.as_str();
+    if is_plain(text, LONGEST_ID) {
+        return CallId::from_wire(text);
+    }
+    let hash: String = Sha256::digest(text)
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    CallId::from_wire(format!("call_{hash}"))
+}
+
+/// A name as every provider takes it; of a tool that there is, it is the name itself. Never `None`:
+/// it is not empty, which is all that is asked of it.
 fn tool_name(name: &str) -> Option<ToolName> {
-    let name = if name.is_empty() { NAMELESS } else { name };
-    ToolName::new(name).ok()
+    if is_plain(name, LONGEST_NAME) {
+        return ToolName::new(name).ok();
+    }
+    let plain: String = name
+        .chars()
+        .map(|c| if is_plain_char(c) { c } else { '_' })
+        .take(LONGEST_NAME)
+        .collect();
+    let plain = if plain.is_empty() { NAMELESS } else { &plain };
+    ToolName::new(plain).ok()
+}
+
+fn is_plain(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&text.len()) && text.chars().all(is_plain_char)
+}
+
+const fn is_plain_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
 }

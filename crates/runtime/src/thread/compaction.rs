@@ -69,7 +69,12 @@ impl Thread {
             .as_ref()
             .map_or("", |compaction| compaction.summary.as_str());
         let window = self.state.limits(&frame.agent).window_tokens;
-        let window = window.unwrap_or(UNKNOWN_WINDOW);
+        let mut window = window.unwrap_or(UNKNOWN_WINDOW);
+        if frame.context.wanted == Some(Wanted::ByProvider) {
+            // What was refused was larger than what the model really reads.
+            let overhead = self.overheads.get(&frame.agent).copied().unwrap_or(0);
+            window = window.min(frame.context.tokens(overhead) / 2);
+        }
         let transcript = context::transcript_within(gone, window);
         let request = (!gone.is_empty()).then(|| ModelRequest {
             agent: spec.name.clone(),
