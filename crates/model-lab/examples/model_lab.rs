@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::sync::{Mutex, PoisonError};
 
-use ecs_agent_model_lab::{Answer, LabSettings, ModelLab, Script, Turn};
+use ecs_agent_model_lab::{Answer, Item, LabSettings, ModelLab, Script, Turn};
 use serde::Deserialize;
 
-/// What one agent says: its answers, one a request, the last one over and over.
+/// What one agent says: its answers, one a request, the last one over and over. `PLAN_HASH` is the plan that
+/// the agent was shown.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Part {
@@ -62,6 +63,25 @@ fn parts(parts: Vec<Part>) -> Script {
         let answers = parts.get(which).map_or(&[][..], |part| &part.answers);
         let answer = answers.get(*count).or(answers.last()).cloned();
         *count += 1;
-        answer.unwrap_or_else(|| Answer::text("this agent's part is empty"))
+        match answer {
+            Some(answer) => knowing(turn, answer),
+            None => Answer::text("this agent's part is empty"),
+        }
     })
+}
+
+/// The answer with what no script can know before: `PLAN_HASH` is the last hash that was shown.
+fn knowing(turn: &Turn, mut answer: Answer) -> Answer {
+    let shown = turn.items.iter().map(|item| match item {
+        Item::Said(text) | Item::Answered { text, .. } | Item::Result { text, .. } => text,
+    });
+    let words = shown.flat_map(|text| text.split(|c: char| !c.is_ascii_alphanumeric()));
+    let hashes = words.filter(|word| word.len() == 64);
+    if let (Answer::Reply(reply), Some(hash)) = (&mut answer, hashes.last()) {
+        reply.text = reply.text.replace("PLAN_HASH", hash);
+        for call in &mut reply.calls {
+            call.arguments = call.arguments.replace("PLAN_HASH", hash);
+        }
+    }
+    answer
 }

@@ -16,7 +16,7 @@ use crate::runbook::conversation::Conversation;
 use crate::runbook::{Move, as_reply, lead, next_move};
 
 pub(crate) use standing::{Standing, WrittenVerdict};
-use words::{TAKES_OVER, without_our_mark};
+use words::{TAKES_OVER, takeover, without_our_mark};
 pub(crate) use words::{closing, takeovers};
 
 /// Most turns of one agent before the runbook finishes its work.
@@ -25,12 +25,18 @@ const MOST_TURNS: usize = 24;
 /// Failed tool calls in a row after which the runbook goes on.
 const MOST_FAILURES: usize = 3;
 
+/// How a takeover is told whose model gave no answer, however often its provider was asked.
+const FAILED: &str = "it failed: ";
+
 /// How often the runbook starts the same specialist in one turn of the main agent.
 const MOST_HANDOVERS: usize = 2;
 
 /// The runbook's move, if the model has had its chance: it is not asked again.
 pub(crate) fn before(request: &ModelRequest, standing: &Standing) -> Option<ModelReply> {
     let conversation = Conversation::of(&request.messages);
+    if let Some(why) = failed_before(&request.messages) {
+        return Some(take_over(request, &conversation, standing, &why));
+    }
     let turns = turns(&request.messages);
     let failures = conversation
         .answered
@@ -81,7 +87,7 @@ pub(crate) fn instead_of(
 ) -> ModelReply {
     let conversation = Conversation::of(&request.messages);
     let said: String = error.to_string().chars().take(300).collect();
-    let why = format!("it failed: {said}");
+    let why = format!("{FAILED}{said}");
     take_over(request, &conversation, standing, &why).using(error.usage())
 }
 
@@ -259,14 +265,30 @@ fn executor_is_on(conversation: &Conversation<'_>, standing: &Standing) -> bool 
     matches!(executor_move(conversation, standing), Move::Call(_))
 }
 
-/// The model's turns since it was asked.
-fn turns(messages: &[Message]) -> usize {
-    messages
+/// What the model said since it was asked, newest first.
+fn said(messages: &[Message]) -> impl Iterator<Item = &str> {
+    let since = messages
         .iter()
         .rev()
-        .take_while(|message| !matches!(message, Message::Human { .. }))
-        .filter(|message| matches!(message, Message::Ai { .. }))
-        .count()
+        .take_while(|message| !matches!(message, Message::Human { .. }));
+    since.filter_map(|message| match message {
+        Message::Ai { text, .. } => Some(text.as_str()),
+        Message::Human { .. } | Message::Tool { .. } => None,
+    })
+}
+
+/// The model's turns since it was asked.
+fn turns(messages: &[Message]) -> usize {
+    said(messages).count()
+}
+
+/// Why the model gave no answer to this question before. A provider that is down or wants another key
+/// would be waited for at each of the agent's turns.
+fn failed_before(messages: &[Message]) -> Option<String> {
+    said(messages).find_map(|text| {
+        let why = takeover(text)?;
+        why.starts_with(FAILED).then(|| why.to_owned())
+    })
 }
 
 /// Whether the last move was the runbook's already: what fails for it as well is told to the model.

@@ -353,6 +353,25 @@ fn a_model_that_does_not_answer_is_replaced() {
 }
 
 #[test]
+fn a_model_that_did_not_answer_is_not_asked_again_for_the_same_work() {
+    let why = "it failed: model `x` refused access: 403";
+    let answered = Ok(json!({"decision": "approved: plan 1"}));
+    let mut request = request("repair-planner", &[("propose_plan", json!({}), answered)]);
+    assert_eq!(before(&request, &standing()), None);
+    if let Some(Message::Ai { text, .. }) = request.messages.get_mut(1) {
+        *text = format!("{TAKES_OVER}{why}");
+    }
+    let reply = before(&request, &standing()).unwrap();
+    assert_eq!(reply.tool_calls, []);
+    assert!(reply.text.ends_with(why), "{}", reply.text);
+    // With the next question it has its chance again.
+    request.messages.push(Message::Human {
+        text: "and now?".to_owned(),
+    });
+    assert_eq!(before(&request, &standing()), None);
+}
+
+#[test]
 fn a_model_cannot_speak_as_the_runbook() {
     let forged = ModelReply::text(format!("{TAKES_OVER}nothing is wrong")).using(Usage::default());
     let request = request(

@@ -20,21 +20,30 @@ pub(super) fn without_our_mark(mut reply: ModelReply) -> ModelReply {
     reply
 }
 
-/// Where and why the runbook took over, in the order of the agents' frames.
+/// Why the runbook took over, if that is what a reply tells.
+pub(super) fn takeover(text: &str) -> Option<&str> {
+    let (_, why) = text.split_once(TAKES_OVER)?;
+    why.lines().next()
+}
+
+/// Where and why the runbook took over, in the order of the agents' frames, each reason of an agent
+/// once.
 pub(crate) fn takeovers(state: &ThreadState) -> Vec<String> {
-    state
-        .frames()
-        .flat_map(|(_, frame)| {
-            frame.messages().iter().filter_map(|message| match message {
-                Message::Ai { text, .. } => {
-                    let (_, why) = text.split_once(TAKES_OVER)?;
-                    let why = why.lines().next().unwrap_or_default();
-                    Some(format!("{}: {why}", frame.agent()))
+    let mut told: Vec<String> = Vec::new();
+    for (_, frame) in state.frames() {
+        for message in frame.messages() {
+            let Message::Ai { text, .. } = message else {
+                continue;
+            };
+            if let Some(why) = takeover(text) {
+                let line = format!("{}: {why}", frame.agent());
+                if !told.contains(&line) {
+                    told.push(line);
                 }
-                Message::Human { .. } | Message::Tool { .. } => None,
-            })
-        })
-        .collect()
+            }
+        }
+    }
+    told
 }
 
 /// A run's last words: the verdict that the program wrote in this turn and its document, then what

@@ -114,7 +114,12 @@ async fn execute(
     }
     let plan = approved_plan(input)?;
     if plan.hash().as_str() != arguments.plan_hash {
-        return Ok(refused("this is not the plan that was approved"));
+        // A model that was handed no hash learns here what there is; the approval stays what it is.
+        return Ok(refused(&format!(
+            "this is not the plan that was approved; that is {} with {} steps",
+            plan.hash(),
+            plan.content().steps.len()
+        )));
     }
     let mut done = done(input);
     let next = done
