@@ -76,8 +76,8 @@ fn knowing(turn: &Turn, mut answer: Answer) -> Answer {
         Item::Said(text) | Item::Answered { text, .. } | Item::Result { text, .. } => text,
     });
     let words = shown.flat_map(|text| text.split(|c: char| !c.is_ascii_alphanumeric()));
-    let hashes = words.filter(|word| word.len() == 64);
-    if let (Answer::Reply(reply), Some(hash)) = (&mut answer, hashes.last()) {
+    let mut hashes = words.filter(|word| word.len() == 64);
+    if let (Answer::Reply(reply), Some(hash)) = (&mut answer, hashes.next_back()) {
         reply.text = reply.text.replace("PLAN_HASH", hash);
         for call in &mut reply.calls {
             call.arguments = call.arguments.replace("PLAN_HASH", hash);
