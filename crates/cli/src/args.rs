@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Resume(ResumeArguments),
     /// Show a thread's report.
     Report(ThreadArgument),
+    /// Try each thing that a run needs, once: database, models, AWS credentials.
+    Doctor,
     /// Print the AWS roles that this program needs, or the session policies of a thread's plan.
     Permissions(PermissionsArguments),
     /// Look at other people's MCP servers and accept them, as they are, for diagnoses.

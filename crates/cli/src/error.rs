@@ -83,6 +83,9 @@ pub(crate) enum CliError {
     /// The audit chain.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// The policy for reading that is built in.
+    #[error("failed to make the policy for reading")]
+    ObservePolicy(#[from] ecs_agent_credentials::PolicyError),
     /// The catalogue of failure modes that is built in.
     #[error("failed to read the catalogue of failure modes")]
     Catalogue(#[from] CatalogueError),
@@ -238,6 +241,7 @@ impl CliError {
             | Self::LabCredentials(_)
             | Self::LabIdentity(_)
             | Self::Store(_)
+            | Self::ObservePolicy(_)
             | Self::Catalogue(_)
             | Self::Audit(_)
             | Self::Lab(_)
@@ -289,6 +293,7 @@ impl CliError {
             | Self::LabCredentials(_)
             | Self::LabIdentity(_)
             | Self::Store(_)
+            | Self::ObservePolicy(_)
             | Self::Catalogue(_)
             | Self::EmptyFolder { .. }
             | Self::NoScenario { .. }

@@ -155,6 +155,39 @@ pub(crate) fn model(
     Ok(Arc::new(Recorder::new(model, Box::new(sink))?))
 }
 
+/// Every model that a run may ask, each once.
+pub(crate) fn in_use(configuration: &Configuration) -> Vec<ModelChoice> {
+    let models = &configuration.models;
+    let fallbacks = models.fallbacks.iter().cloned().map(ModelChoice::Language);
+    let all = std::iter::once(configuration.model.value.clone())
+        .chain(models.agents.values().cloned())
+        .chain(fallbacks);
+    let mut known = Vec::new();
+    for choice in all {
+        if !known.contains(&choice) {
+            known.push(choice);
+        }
+    }
+    known
+}
+
+/// One of the configuration's models, alone.
+///
+/// # Errors
+/// [`ModelSetupError`]. Nothing is sent to anyone.
+pub(crate) fn one(
+    configuration: &Configuration,
+    name: &ModelName,
+    guard: &LeakGuard,
+) -> Result<Arc<dyn Model>, ModelSetupError> {
+    let maker = Maker {
+        configuration,
+        guard,
+        prices: prices(configuration)?,
+    };
+    maker.language_model(name)
+}
+
 fn prices(configuration: &Configuration) -> Result<PriceList, ModelSetupError> {
     let built_in = PriceList::built_in()?;
     Ok(match &configuration.models.prices {

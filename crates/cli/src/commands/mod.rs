@@ -3,6 +3,7 @@
 mod audit;
 mod config;
 mod demo;
+mod doctor;
 mod eval;
 mod isolation;
 mod keys;
@@ -86,6 +87,7 @@ pub(crate) async fn run(
         Command::Threads => threads::run(&bench).await,
         Command::Resume(resume) => resume::run(&bench, resume).await,
         Command::Report(thread) => report::run(&bench, &thread.thread).await,
+        Command::Doctor => doctor::run(&bench).await,
         Command::Permissions(arguments) => permissions::run(&bench, &arguments).await,
         Command::McpServers(command) => mcp_servers::run(&bench, command).await,
         Command::Audit(command) => audit::run(&bench, &command).await,
