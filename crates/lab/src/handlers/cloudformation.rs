@@ -28,6 +28,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         stacks,
     ),
     reads(
+        "ListStacks",
+        |_| vec![Need::on("cloudformation:ListStacks", "*")],
+        list_stacks,
+    ),
+    reads(
         "DescribeStackResources",
         |call| on_stack(call, "cloudformation:DescribeStackResources"),
         resources,
@@ -97,6 +102,30 @@ fn stacks(call: &mut Call<'_>) -> Answer {
         })
         .collect();
     Ok(compact(json!({"Stacks": list, "NextToken": next})))
+}
+
+fn list_stacks(call: &mut Call<'_>) -> Answer {
+    let wanted = call.input.texts("StackStatusFilter");
+    let chosen: Vec<&Stack> = call
+        .here()
+        .stacks
+        .values()
+        .filter(|stack| wanted.is_empty() || wanted.contains(&stack.status.as_str()))
+        .collect();
+    let (chosen, next) = page(chosen, call.input, PAGES)?;
+    let list: Vec<Value> = chosen
+        .into_iter()
+        .map(|stack| {
+            json!({
+                "StackId": stack.id,
+                "StackName": stack.name,
+                "CreationTime": iso(stack.created_at),
+                "StackStatus": stack.status,
+                "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
+            })
+        })
+        .collect();
+    Ok(compact(json!({"StackSummaries": list, "NextToken": next})))
 }
 
 fn resources(call: &mut Call<'_>) -> Answer {

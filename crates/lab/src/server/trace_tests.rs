@@ -193,7 +193,7 @@ fn inputs(world: &World, account: &str, name: &str, operation: &Operation) -> Ve
         ("iam", "SimulatePrincipalPolicy") => roles
             .map(|role| json!({"PolicySourceArn": role.arn, "ActionNames": ["ecr:BatchGetImage"]}))
             .collect(),
-        ("cloudformation", "DescribeStacks") => vec![json!({})],
+        ("cloudformation", "DescribeStacks" | "ListStacks") => vec![json!({})],
         ("cloudformation", _) => each(&region.stacks, "StackName"),
         ("application-autoscaling", _) => vec![json!({"ServiceNamespace": "ecs"})],
         ("secretsmanager", "DescribeSecret") => each(&region.secrets, "SecretId"),
