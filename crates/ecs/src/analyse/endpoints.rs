@@ -28,12 +28,18 @@ struct Needed {
     name: &'static str,
 }
 
-const NEEDED: [Needed; 5] = [
+const NEEDED: [Needed; 6] = [
     Needed {
         mode: "secrets-endpoint-unreachable",
-        words: &["Secrets Manager", "from asm", "Systems Manager", "from ssm"],
-        endpoints: &[".secretsmanager", ".ssm"],
-        name: "Secrets Manager or Systems Manager",
+        words: &["Secrets Manager", "from asm"],
+        endpoints: &[".secretsmanager"],
+        name: "Secrets Manager",
+    },
+    Needed {
+        mode: "secrets-endpoint-unreachable",
+        words: &["Systems Manager", "from ssm"],
+        endpoints: &[".ssm"],
+        name: "Systems Manager",
     },
     Needed {
         mode: "logs-endpoint-unreachable",

@@ -1,5 +1,7 @@
 //! Tasks that somebody or something wanted to stop: people, tools, AWS's maintenance, the scheduler.
 
+use chrono::TimeDelta;
+
 use super::view::{View, plain, short};
 use super::{Finding, Role};
 use crate::observation::{Cited, TaskSnapshot};
@@ -7,17 +9,42 @@ use crate::observation::{Cited, TaskSnapshot};
 /// Fewer stops than this are an operator at work.
 const MANY_STOPS: usize = 3;
 
+/// Stops that a steady state followed count for this long.
+const LATELY: TimeDelta = TimeDelta::minutes(15);
+/// Stops that are closer to one another are one occasion.
+const OCCASION: TimeDelta = TimeDelta::seconds(60);
+
+/// How many times somebody came to stop tasks.
+fn occasions(stops: &[&Cited<TaskSnapshot>]) -> usize {
+    let mut times: Vec<_> = stops.iter().filter_map(|task| task.stopped_at).collect();
+    times.sort_unstable();
+    let apart = times.windows(2).filter(|pair| match pair {
+        [earlier, later] => *later - *earlier >= OCCASION,
+        _ => false,
+    });
+    apart.count() + usize::from(!times.is_empty())
+}
+
 /// `task-stopped-by-user`: a person or a tool keeps stopping tasks, which ECS then replaces.
 pub(crate) fn stopped_by_user(view: &View<'_>) -> Option<Finding> {
+    let now = view.observation.observed_at;
     let stops: Vec<&Cited<TaskSnapshot>> = view
         .observation
         .tasks
         .iter()
         .filter(|task| task.stop_code.as_deref() == Some("UserInitiated"))
-        .filter(|task| task.stopped_at.is_some_and(|at| view.is_recent(at)))
+        .filter(|task| {
+            task.stopped_at
+                .is_some_and(|at| now - at < LATELY || view.is_recent(at))
+        })
         .collect();
     let latest = stops.iter().max_by_key(|task| task.stopped_at)?;
-    if stops.len() < MANY_STOPS {
+    let unsettled = stops
+        .iter()
+        .filter(|task| task.stopped_at.is_some_and(|at| view.is_recent(at)))
+        .count();
+    // Between two stops ECS may call the service steady; all at once is a restart by hand.
+    if unsettled < MANY_STOPS && occasions(&stops) < MANY_STOPS {
         return None;
     }
     let reason = plain(latest.stopped_reason.as_deref().unwrap_or_default());
@@ -100,6 +127,14 @@ mod tests {
             world.stopped(second, "UserInitiated", "Task stopped by user");
         }
         assert_roots(&world, &["task-stopped-by-user"]);
+
+        // Steady in between.
+        let mut world = World::healthy();
+        for second in [-700, -400, -100] {
+            world.stopped(second, "UserInitiated", "Task stopped by user");
+            world.event(second + 60, "(service web) has reached a steady state.");
+        }
+        assert_roots(&world, &["task-stopped-by-user"]);
     }
 
     /// Look-alikes: an operator at work, and stops that are history.
@@ -108,6 +143,14 @@ mod tests {
         let mut world = World::healthy();
         world.stopped(-100, "UserInitiated", "Task stopped by user");
         world.stopped(-50, "UserInitiated", "restarting for the new config");
+        assert_eq!(assert_roots(&world, &[]).verdict, Verdict::Healthy);
+
+        // A restart by hand, after which the service was steady.
+        let mut world = World::healthy();
+        for second in [-300, -299, -298, -297] {
+            world.stopped(second, "UserInitiated", "Task stopped by user");
+        }
+        world.event(-200, "(service web) has reached a steady state.");
         assert_eq!(assert_roots(&world, &[]).verdict, Verdict::Healthy);
 
         let mut world = World::healthy();

@@ -22,6 +22,7 @@ mod image;
 mod intended;
 mod network;
 mod ordering;
+mod recurrence;
 mod secrets;
 mod startup;
 mod stated;
@@ -228,7 +229,7 @@ fn trouble(view: &View<'_>) -> Vec<String> {
     }
     let failed = view.failures().count();
     if failed > 0 {
-        trouble.push(format!("{failed} tasks failed since the last steady state"));
+        trouble.push(format!("{failed} tasks failed lately"));
     }
     if let Some(primary) = view.primary()
         && primary.rollout_state.as_deref() == Some("FAILED")

@@ -1,8 +1,8 @@
 //! An observation made ready for the analyses: what is current, what is history, and how to cite.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Citation, Confidence, Finding, Role, grounding};
+use super::{Citation, Confidence, Finding, Role, grounding, recurrence};
 use crate::catalogue::{Catalogue, Mode};
 use crate::observation::{
     Cited, ContainerDefinition, ContainerSnapshot, DeploymentSnapshot, EvidenceId, LogLine,
@@ -60,7 +60,19 @@ impl<'a> View<'a> {
             .filter(|event| event.message.contains("has reached a steady state"))
             .map(|event| event.at)
             .max();
-        let settled_at = if completed { steady_at } else { None };
+        // Between two ends of a task that always ends, ECS may call the service steady.
+        let ends = observation
+            .tasks
+            .iter()
+            .map(|task| &task.value)
+            .filter(|task| task.task_definition == service.task_definition && is_failure(task));
+        let goes_on = recurrence::began(ends, observation.observed_at)
+            // So that the first end is no history.
+            .map(|began| began - TimeDelta::milliseconds(1));
+        let settled_at = match completed {
+            true => steady_at.map(|steady| goes_on.map_or(steady, |began| steady.min(began))),
+            false => None,
+        };
         Self {
             observation,
             catalogue,

@@ -1,6 +1,11 @@
 //! What is known to be good: revisions that ran, images that exist, things around the service.
 
-use crate::observation::{EvidenceId, Observation, TaskDefinitionSnapshot};
+use chrono::TimeDelta;
+
+use crate::observation::{EvidenceId, Observation, TaskDefinitionSnapshot, TaskSnapshot};
+
+/// Longer than health checks, grace periods and most slow deaths take.
+const RAN_LONG: TimeDelta = TimeDelta::minutes(30);
 
 /// All task definition revisions that were read, the service's own first.
 pub(crate) fn definitions(
@@ -36,6 +41,16 @@ pub(crate) fn ran_healthy(
     if let Some(task) = running {
         return Some(("a task of it runs now".to_owned(), task.evidence));
     }
+    if let Some(task) = observation
+        .tasks
+        .iter()
+        .find(|task| task.task_definition == definition.arn && ran_until_replaced(task))
+    {
+        return Some((
+            "a task of it ran for long, until a deployment replaced it".to_owned(),
+            task.evidence,
+        ));
+    }
     // The service was steady after this revision was registered and before the present deployment
     // began, and no other known revision lies between.
     let present = service
@@ -60,6 +75,21 @@ pub(crate) fn ran_healthy(
             service.evidence,
         )
     })
+}
+
+/// A task that the scheduler took away for a deployment after it had run for long: one that failed
+/// its checks would have been replaced before.
+fn ran_until_replaced(task: &TaskSnapshot) -> bool {
+    let lived = match (task.started_at, task.stopped_at) {
+        (Some(started), Some(stopped)) => stopped - started,
+        _ => return false,
+    };
+    let replaced = task.stop_code.as_deref() == Some("ServiceSchedulerInitiated")
+        && task
+            .stopped_reason
+            .as_deref()
+            .is_some_and(|reason| reason.starts_with("Scaling activity initiated by"));
+    replaced && lived >= RAN_LONG && task.health_status.as_deref() != Some("UNHEALTHY")
 }
 
 /// The newest active revision, other than the present one, that is known to have run healthy.

@@ -65,16 +65,31 @@ pub(crate) fn of(observation: &Observation, diagnosis: &Diagnosis, finding: &Fin
         | "elb-hc-auth-or-redirect"
         | "elb-hc-dependency-503"
         | "elb-hc-protocol-mismatch"
+        | "dependency-condition-timeout"
         | "entrypoint-script-bad-shebang"
+        | "ephemeral-storage-full-runtime"
+        | "exit-0-essential-container"
+        | "exit-134-abort"
+        | "exit-139-segfault"
+        | "memory-leak"
+        | "placement-constraint-unsatisfied"
+        | "privileged-port-permission-denied"
+        | "readonly-filesystem-write"
+        | "ulimit-nofile-exhausted"
         | "exit-126-not-executable"
         | "firelens-config-or-router-crash"
-        | "image-digest-gone-version-consistency"
         | "jvm-heap-misconfigured"
         | "log-group-create-denied"
         | "private-registry-credentials-bad"
         | "secret-kms-decrypt-denied"
         | "task-role-permission-missing-app"
         | "elb-hc-app-bound-to-localhost" => back_if(observation, differs),
+        "docker-hub-rate-limit" => back_if(observation, |good, bad| images(good) != images(bad)),
+        "host-port-conflict" | "resource-ports" => {
+            back_if(observation, |good, bad| host_ports(good) != host_ports(bad))
+        }
+        "image-digest-gone-version-consistency" => resolve_again(observation, finding),
+        "fargate-capacity-unavailable" => network::more_subnets(observation),
         "oom-kill-137" => memory(observation, finding),
         "exec-format-error" | "image-platform-mismatch-manifest" => architecture(observation),
         "exit-127-command-not-found" => command(observation, finding),
@@ -210,6 +225,48 @@ fn reserved(definition: &TaskDefinitionSnapshot) -> i32 {
                 .unwrap_or(0)
         })
         .sum()
+}
+
+fn images(definition: &TaskDefinitionSnapshot) -> Vec<&str> {
+    let containers = definition.containers.iter();
+    containers
+        .map(|container| container.image.as_str())
+        .collect()
+}
+
+/// The fixed ports that a task takes of its host.
+fn host_ports(definition: &TaskDefinitionSnapshot) -> Vec<i32> {
+    let containers = definition.containers.iter();
+    containers
+        .flat_map(|container| &container.port_mappings)
+        .filter_map(|mapping| mapping.host_port.filter(|port| *port != 0))
+        .collect()
+}
+
+/// A new deployment resolves tags anew, where they still lead to an image.
+fn resolve_again(observation: &Observation, finding: &Finding) -> Remedy {
+    let found = container(observation, finding).is_some_and(|container| {
+        observation.images.iter().any(|image| {
+            image.reference == container.image
+                && image.image_exists == Some(true)
+                && !container.image.contains('@')
+        })
+    });
+    if !found {
+        return back_if(observation, |good, bad| images(good) != images(bad));
+    }
+    let mut update = update(observation);
+    update.force_new_deployment = true;
+    let mut remedy = Remedy::of(vec![Operation::UpdateService(update)]).or(
+        ROLL_BACK,
+        ROLL_BACK_COST,
+        back(observation, |good, bad| images(good) != images(bad)),
+    );
+    remedy.warnings.push(
+        "The tag leads to another image than the one that runs: all tasks will run the new one."
+            .to_owned(),
+    );
+    remedy
 }
 
 /// The container of the present revision that a finding is about.
