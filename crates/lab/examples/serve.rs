@@ -27,6 +27,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 scenario = Scenario::isolation(value.parse()?, &["eu-west-1", "us-east-1"]);
             }
             "--port" => port = value.parse()?,
+            "--clock" if value == "manual" => clock = ClockMode::Manual,
             "--speed" => clock = ClockMode::Speed(value.parse()?),
             _ => return Err(format!("`{name}` is not an option").into()),
         }
