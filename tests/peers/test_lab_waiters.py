@@ -143,14 +143,14 @@ PAGED = {
     },
     "application-autoscaling": {name: {"ServiceNamespace": "ecs"} for name in (
         "describe_scalable_targets", "describe_scaling_policies", "describe_scaling_activities")},
-    "cloudformation": {"describe_stacks": {}},
+    "cloudformation": {"describe_stacks": {}, "list_stacks": {}},
     "secretsmanager": {"list_secrets": {}},
     "ssm": {"describe_parameters": {}},
 }
 # The fewest that AWS lets a page hold, where that is not one.
 SMALLEST = {"ec2": 5}
 # AWS decides how much of these a page holds.
-UNSIZED = {"describe_stacks"}
+UNSIZED = {"describe_stacks", "list_stacks"}
 
 
 def paged():
