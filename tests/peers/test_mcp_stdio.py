@@ -1,4 +1,4 @@
-"""The Model Context Protocol's own Python client drives `mcp`: read-only, over stdio."""
+"""The Model Context Protocol's own Python client drives the tools of `mcp` that read, over stdio."""
 
 import asyncio
 import json
@@ -11,7 +11,8 @@ from mcp import Client, MCPError, StdioServerParameters
 from conftest import binary
 from program import at, environment, keys_of, lab_of
 
-OURS = ["identify_service", "diagnose_service", "scan_services", "list_threads", "get_report", "get_plan"]
+OURS = ["identify_service", "diagnose_service", "scan_services", "propose_repair", "execute_repair", "list_threads",
+        "get_report", "get_plan"]
 # Of awslabs' ecs-mcp-server 0.1.37; the last three are of its older versions.
 ARGUMENTS = {
     "ecs_troubleshooting_tool": {"action", "parameters"},
@@ -63,7 +64,7 @@ def test_a_service_is_found_diagnosed_and_nothing_is_changed():
         for tool in tools:
             if tool.name in ARGUMENTS:
                 assert set(tool.input_schema["properties"]) == ARGUMENTS[tool.name], tool.name
-        assert all(tool.annotations.read_only_hint for tool in tools)
+        assert [tool.name for tool in tools if not tool.annotations.read_only_hint] == ["execute_repair"]
 
         found = await client.call_tool("identify_service", {"query": "my api service"})
         assert not found.is_error, text_of(found)

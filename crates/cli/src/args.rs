@@ -48,7 +48,7 @@ pub(crate) enum Command {
     /// Make, list, rotate and revoke the API keys that `serve --auth keys` asks for.
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// Offer read-only tools to coding assistants: Model Context Protocol on standard input and output.
+    /// Offer tools to coding assistants: Model Context Protocol on standard input and output.
     Mcp,
     /// List the threads of the data directory, newest first.
     Threads,
@@ -132,6 +132,9 @@ pub(crate) struct LabArguments {
     /// Whether simulated time runs, or moves only when it is told to.
     #[arg(long, value_enum, value_name = "CLOCK", default_value = "running")]
     pub(crate) clock: LabClock,
+    /// Milliseconds that every answer of AWS is held back, as a network does.
+    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=10_000))]
+    pub(crate) latency: u16,
     /// Print JSON; the same as `--format json`.
     #[arg(long)]
     pub(crate) json: bool,

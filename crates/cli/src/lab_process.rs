@@ -40,10 +40,12 @@ pub(crate) async fn start(
     scenario: Scenario,
     port: u16,
     clock: ClockMode,
+    latency: Duration,
 ) -> Result<LabHandle, CliError> {
     let config = LabConfig::new(scenario)
         .listen(SocketAddr::from(([127, 0, 0, 1], port)))
-        .clock(clock);
+        .clock(clock)
+        .latency(latency);
     Ok(LabServer::start(config).await?)
 }
 

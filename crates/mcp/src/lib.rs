@@ -6,8 +6,9 @@
 //! the [`Backend`] trait, so that this crate knows the protocol and nothing of AWS: `server` gives
 //! the backend that runs each call as an invocation of its own.
 //!
-//! **Invariant:** every tool reads. There is none that approves, answers or carries out, so what
-//! a model on the other side says can never become a person's decision.
+//! **Invariant:** only `execute_repair` may lead to a change, and only through a [`PlanDecision`],
+//! which nothing makes but a person's answer to a question of the program. An argument, which a
+//! model on the other side writes, can never become one.
 
 mod client;
 mod server;
@@ -25,10 +26,12 @@ pub use client::{
 pub use server::{
     Action, AppName, Backend, BackendError, BoxFuture, BuildImageParams, ContainerizeParams,
     CreateInfrastructureParams, DeleteAppParams, DeleteInfrastructureParams,
-    DeploymentStatusParams, DiagnoseParams, DiagnoseResponse, DiagnosisStatus, EcsQuestion,
-    FoundService, GuidanceParams, IdentifyParams, IdentifyResponse, ImagePullParams, Match,
-    McpError, NetworkParams, PlanResponse, PrerequisitesParams, Progress, Question, QuestionOption,
-    ReportResponse, ResourceManagementParams, ScanParams, ServiceEventsParams, StackParams,
-    TaskFailuresParams, TaskLogsParams, ThreadParams, ThreadSummary, ThreadsParams,
-    ThreadsResponse, ToolServer, TroubleshootingParams, WaitForServiceParams, serve, serve_stdio,
+    DeploymentStatusParams, DiagnoseParams, DiagnoseResponse, DiagnosisStatus, Document,
+    EcsQuestion, ExecuteParams, ExecuteResponse, FoundService, GuidanceParams, HttpTools,
+    IdentifyParams, IdentifyResponse, ImagePullParams, Match, McpError, NetworkParams,
+    NoRandomness, PlanDecision, PlanResponse, PrerequisitesParams, Progress, ProposalStatus,
+    ProposeParams, ProposeResponse, Question, QuestionOption, RepairStatus, ReportResponse,
+    ResourceManagementParams, ScanParams, ServiceEventsParams, StackParams, TaskFailuresParams,
+    TaskLogsParams, ThreadParams, ThreadSummary, ThreadsParams, ThreadsResponse, ToolServer,
+    TroubleshootingParams, Verdict, WaitForServiceParams, WaitingPlan, serve, serve_stdio,
 };

@@ -16,8 +16,9 @@ const METHODS: HeaderValue = HeaderValue::from_static("DELETE, GET, OPTIONS, PAT
 const HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, last-event-id, x-api-key, x-auth-scheme",
 );
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("content-location, location, x-pagination-next, x-pagination-total");
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "content-location, location, mcp-session-id, x-pagination-next, x-pagination-total",
+);
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 const YES: HeaderValue = HeaderValue::from_static("true");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");

@@ -223,6 +223,16 @@ impl Runs {
         locked(&self.active).contains_key(thread)
     }
 
+    /// A token that is cancelled when the server goes down.
+    pub(crate) fn stopping(&self) -> CancellationToken {
+        self.stop.child_token()
+    }
+
+    /// Lets the way down wait for this.
+    pub(crate) fn tracked<F: Future>(&self, call: F) -> impl Future<Output = F::Output> {
+        self.tasks.track_future(call)
+    }
+
     /// Cancels every run and waits until they are over, for a while.
     pub(crate) async fn shut_down(&self, within: Duration) {
         self.stop.cancel();

@@ -8,6 +8,7 @@ use ecs_agent_store::Store;
 
 use crate::authentication::Authentication;
 use crate::config::{InvocationFactory, Limits, ServerConfig};
+use crate::mcp::McpCallers;
 use crate::run::Runs;
 
 /// The one graph, under the name that the replaced system had.
@@ -27,12 +28,13 @@ struct Inner {
     store: Store,
     factory: InvocationFactory,
     agents: Arc<AgentSpec>,
-    runs: Runs,
+    runs: Arc<Runs>,
     limits: Limits,
     authentication: Authentication,
     allowed_origins: Vec<String>,
     allowed_hosts: Vec<String>,
     leak_guard: Arc<LeakGuard>,
+    mcp_callers: McpCallers,
 }
 
 impl App {
@@ -42,12 +44,13 @@ impl App {
                 store: config.store.clone(),
                 factory,
                 agents: Arc::new(ecs_agent_core::agent_definition()),
-                runs: Runs::new(config.limits.runs, config.limits.runs_per_tenant),
+                runs: Arc::new(Runs::new(config.limits.runs, config.limits.runs_per_tenant)),
                 limits: config.limits,
                 authentication: config.authentication.clone(),
                 allowed_origins: config.allowed_origins.clone(),
                 allowed_hosts: config.allowed_hosts.clone(),
                 leak_guard: Arc::clone(&config.leak_guard),
+                mcp_callers: McpCallers::default(),
             }),
         }
     }
@@ -64,7 +67,7 @@ impl App {
         &self.inner.agents
     }
 
-    pub(crate) fn runs(&self) -> &Runs {
+    pub(crate) fn runs(&self) -> &Arc<Runs> {
         &self.inner.runs
     }
 
@@ -82,6 +85,10 @@ impl App {
 
     pub(crate) fn authentication(&self) -> &Authentication {
         &self.inner.authentication
+    }
+
+    pub(crate) fn mcp_callers(&self) -> &McpCallers {
+        &self.inner.mcp_callers
     }
 
     pub(crate) fn allowed_hosts(&self) -> &[String] {

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use ecs_agent_core::Mode;
+use ecs_agent_core::{Input, Mode, invoke};
 use ecs_agent_mcp::{
     ChildCredentials, Consent, DeclaredServer, DiagnoseCall, Inspection, Reach, ServerSettings,
     ToolEffect,
 };
+use ecs_agent_store::{Seq, TenantScope};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::support::Bench;
 
@@ -90,4 +92,42 @@ async fn what_a_server_says_is_evidence_of_the_report_and_a_hostile_one_is_a_gap
     }
     let text = report(Vec::new()).await;
     assert!(!text.contains("## Other servers"), "{text}");
+}
+
+#[tokio::test]
+async fn a_server_that_says_a_secret_of_the_invocation_back_ends_it_and_the_secret_goes_nowhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let declared = server(directory.path()).await;
+    let echo = json!({"call": "echo"}).to_string();
+    std::fs::write(directory.path().join("behaviour.json"), echo).unwrap();
+    for leaks in [true, false] {
+        let mut bench = Bench::of("demo").await;
+        bench.settings.mode = Mode::Diagnose;
+        bench.settings.mcp_servers = vec![declared.clone()];
+        // The child cannot know it: somebody told it elsewhere.
+        let said = match leaks {
+            true => bench.account.secret_access_key.clone(),
+            false => "what everybody knows".to_owned(),
+        };
+        std::fs::write(directory.path().join("secret"), &said).unwrap();
+        let ended = invoke(
+            bench.settings.clone(),
+            bench.sources(),
+            bench.thread,
+            Input::Say(bench.request.clone()),
+            CancellationToken::new(),
+        )
+        .await;
+        let tenant = TenantScope::local();
+        let store = &bench.settings.store;
+        let events = store.events(&tenant, bench.thread, Seq::START).await;
+        let kept = format!("{:?}", events.unwrap());
+        let told = format!("{ended:?}");
+        let guard = &bench.settings.leak_guard;
+        assert_eq!(guard.hits() > 0, leaks, "{told}");
+        assert!(!guard.is_armed(), "the context was not wiped");
+        // The control: what is no secret comes through as evidence.
+        assert_eq!(kept.contains(&said), !leaks);
+        assert_eq!(told.contains(&said), !leaks);
+    }
 }

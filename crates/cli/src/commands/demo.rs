@@ -31,7 +31,7 @@ pub(super) async fn run(
         scenario.request().to_owned(),
         scenario.truth().target.clone(),
     );
-    let lab = Arc::new(lab_process::start(scenario, 0, ClockMode::Manual).await?);
+    let lab = Arc::new(lab_process::start(scenario, 0, ClockMode::Manual, Duration::ZERO).await?);
 
     let account = lab
         .accounts()

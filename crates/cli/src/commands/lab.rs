@@ -1,5 +1,7 @@
 //! `lab`: the fault lab on its own, for any AWS client.
 
+use std::time::Duration;
+
 use ecs_agent_lab::{ClockMode, LabHandle, Scenario};
 use serde_json::{Value, json};
 
@@ -26,7 +28,8 @@ pub(super) async fn run(bench: &Workbench<'_>, arguments: LabArguments) -> Resul
         LabClock::Running => ClockMode::Speed(arguments.speed),
         LabClock::Manual => ClockMode::Manual,
     };
-    let lab = lab_process::start(scenario, arguments.port, clock).await?;
+    let latency = Duration::from_millis(arguments.latency.into());
+    let lab = lab_process::start(scenario, arguments.port, clock, latency).await?;
     match output.format() {
         // One line, so that whoever started this can read it and leave the rest alone.
         Format::Json => output.text(&format!("{}\n", description(&lab, &name))),

@@ -5,6 +5,7 @@
 //! `knowledge/schema.json`.
 
 mod entry;
+mod page;
 
 use std::collections::BTreeMap;
 

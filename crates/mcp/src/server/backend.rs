@@ -6,9 +6,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use futures_util::future::BoxFuture;
 
+use super::decision::PlanDecision;
 use super::message::{
-    DiagnoseParams, DiagnoseResponse, EcsQuestion, IdentifyParams, IdentifyResponse, PlanResponse,
-    ReportResponse, ThreadsParams, ThreadsResponse,
+    DiagnoseParams, DiagnoseResponse, EcsQuestion, ExecuteResponse, IdentifyParams,
+    IdentifyResponse, PlanResponse, ProposeParams, ProposeResponse, ReportResponse, ThreadsParams,
+    ThreadsResponse, WaitingPlan,
 };
 use super::progress::Progress;
 
@@ -39,8 +41,20 @@ impl BackendError {
     }
 }
 
-/// What the tools do. Every method reads, and each call that reaches AWS is an invocation of its
-/// own, with credentials that nobody else sees.
+/// Something to read that a thread or the program has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Document {
+    /// A thread's findings with the evidence they rest on and what could not be read, as JSON.
+    Evidence(ThreadId),
+    /// The failure modes there are, in Markdown.
+    FailureModes,
+    /// One of them, by its id, in Markdown.
+    FailureMode(String),
+}
+
+/// What the tools do. Each call that reaches AWS is an invocation of its own, with credentials that
+/// nobody else sees. Only [`Backend::decide`] may lead to a change, and it takes what only a
+/// person's answer makes.
 pub trait Backend: Send + Sync + 'static {
     /// From a person's words to a service.
     fn identify(
@@ -53,6 +67,7 @@ pub trait Backend: Send + Sync + 'static {
     fn diagnose(
         &self,
         params: DiagnoseParams,
+        progress: Progress,
         cancel: CancellationToken,
     ) -> BoxFuture<'_, Result<DiagnoseResponse, BackendError>>;
 
@@ -73,6 +88,28 @@ pub trait Backend: Send + Sync + 'static {
 
     /// A thread's report.
     fn report(&self, thread: ThreadId) -> BoxFuture<'_, Result<ReportResponse, BackendError>>;
+
+    /// A document that is no tool's result.
+    fn document(&self, document: Document) -> BoxFuture<'_, Result<String, BackendError>>;
+
+    /// A plan for a service, up to the point where a person is asked.
+    fn propose(
+        &self,
+        params: ProposeParams,
+        progress: Progress,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<ProposeResponse, BackendError>>;
+
+    /// The plan of a thread that a person may be asked about now, if the caller may decide on it.
+    fn waiting(&self, thread: ThreadId) -> BoxFuture<'_, Result<WaitingPlan, BackendError>>;
+
+    /// What a person decided: the plan is carried out, or turned down.
+    fn decide(
+        &self,
+        decision: PlanDecision,
+        progress: Progress,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<ExecuteResponse, BackendError>>;
 
     /// A thread's plan.
     fn plan(&self, thread: ThreadId) -> BoxFuture<'_, Result<PlanResponse, BackendError>>;

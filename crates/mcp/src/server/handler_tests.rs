@@ -7,9 +7,13 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
 
 use super::super::backend::BoxFuture;
+use super::super::backend::Document;
+use super::super::decision::{PlanDecision, Verdict};
 use super::super::message::{
-    DiagnoseParams, DiagnoseResponse, DiagnosisStatus, FoundService, IdentifyParams,
-    IdentifyResponse, Match, PlanResponse, ReportResponse, ThreadsParams, ThreadsResponse,
+    DiagnoseParams, DiagnoseResponse, DiagnosisStatus, ExecuteResponse, FoundService,
+    IdentifyParams, IdentifyResponse, Match, PlanResponse, ProposalStatus, ProposeParams,
+    ProposeResponse, RepairStatus, ReportResponse, ThreadSummary, ThreadsParams, ThreadsResponse,
+    WaitingPlan,
 };
 use super::*;
 
@@ -19,6 +23,7 @@ const THREAD: &str = "thread-00000000-0000-0000-0000-000000000007";
 #[derive(Default)]
 struct Fake {
     cancelled: Mutex<usize>,
+    decided: Mutex<Vec<PlanDecision>>,
 }
 
 impl Backend for Fake {
@@ -44,6 +49,7 @@ impl Backend for Fake {
     fn diagnose(
         &self,
         params: DiagnoseParams,
+        _progress: Progress,
         cancel: CancellationToken,
     ) -> BoxFuture<'_, Result<DiagnoseResponse, BackendError>> {
         Box::pin(async move {
@@ -82,13 +88,74 @@ impl Backend for Fake {
     ) -> BoxFuture<'_, Result<ThreadsResponse, BackendError>> {
         Box::pin(async {
             Ok(ThreadsResponse {
-                threads: Vec::new(),
+                threads: vec![ThreadSummary {
+                    thread: THREAD.to_owned(),
+                    title: "api is down".to_owned(),
+                    status: "done".to_owned(),
+                    created_at: "2026-01-01T00:00:00Z".to_owned(),
+                    updated_at: "2026-01-01T00:00:00Z".to_owned(),
+                }],
             })
         })
     }
 
     fn report(&self, thread: ThreadId) -> BoxFuture<'_, Result<ReportResponse, BackendError>> {
         Box::pin(async move { Err(BackendError::new(format!("`{thread}` not found"))) })
+    }
+
+    fn document(&self, document: Document) -> BoxFuture<'_, Result<String, BackendError>> {
+        Box::pin(async move { Ok(format!("{document:?}")) })
+    }
+
+    fn propose(
+        &self,
+        params: ProposeParams,
+        progress: Progress,
+        _cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<ProposeResponse, BackendError>> {
+        Box::pin(async move {
+            progress.tell(1, None, "repair-planner");
+            Ok(ProposeResponse {
+                thread: THREAD.to_owned(),
+                status: ProposalStatus::Waiting,
+                summary: String::new(),
+                service_context: None,
+                findings: vec![json!({"asked": params.text})],
+                waiting: Some(waiting()),
+                document: None,
+                question: None,
+            })
+        })
+    }
+
+    fn waiting(&self, _thread: ThreadId) -> BoxFuture<'_, Result<WaitingPlan, BackendError>> {
+        Box::pin(async { Ok(waiting()) })
+    }
+
+    fn decide(
+        &self,
+        decision: PlanDecision,
+        _progress: Progress,
+        _cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<ExecuteResponse, BackendError>> {
+        Box::pin(async move {
+            let status = match decision.verdict() {
+                Verdict::Approve => RepairStatus::Done,
+                Verdict::Reject { .. } => RepairStatus::Rejected,
+            };
+            let plan_hash = decision.plan_hash().to_owned();
+            self.decided.lock().unwrap().push(decision);
+            Ok(ExecuteResponse {
+                thread: THREAD.to_owned(),
+                plan_hash,
+                status,
+                summary: "repaired: api is healthy".to_owned(),
+                execution: None,
+                rollback: None,
+                verification: None,
+                report: None,
+            })
+        })
     }
 
     fn plan(&self, thread: ThreadId) -> BoxFuture<'_, Result<PlanResponse, BackendError>> {
@@ -100,6 +167,14 @@ impl Backend for Fake {
                 document: Some("# Plan".to_owned()),
             })
         })
+    }
+}
+
+fn waiting() -> WaitingPlan {
+    WaitingPlan {
+        plan_hash: "a1b2".to_owned(),
+        plan: json!({"steps": []}),
+        rendered: "1. Registers a revision.".to_owned(),
     }
 }
 
@@ -138,9 +213,14 @@ impl Client {
     }
 }
 
-async fn session(
-    backend: Arc<Fake>,
-) -> (Client, tokio::task::JoinHandle<Result<(), crate::McpError>>) {
+type Serving = tokio::task::JoinHandle<Result<(), crate::McpError>>;
+
+async fn session(backend: Arc<Fake>) -> (Client, Serving) {
+    session_of(backend, json!({})).await
+}
+
+/// A session of a client that declares these capabilities.
+async fn session_of(backend: Arc<Fake>, capabilities: Value) -> (Client, Serving) {
     let (input, server_input) = tokio::io::duplex(64 * 1024);
     let (server_output, output) = tokio::io::duplex(64 * 1024);
     let serving = tokio::spawn(crate::serve(
@@ -160,7 +240,7 @@ async fn session(
             "initialize",
             json!({
                 "protocolVersion": "2025-06-18",
-                "capabilities": {},
+                "capabilities": capabilities,
                 "clientInfo": {"name": "test", "version": "0"},
             }),
         )
@@ -198,6 +278,8 @@ async fn every_tool_says_that_it_reads_and_what_it_returns() {
             "identify_service",
             "diagnose_service",
             "scan_services",
+            "propose_repair",
+            "execute_repair",
             "list_threads",
             "get_report",
             "get_plan",
@@ -214,8 +296,9 @@ async fn every_tool_says_that_it_reads_and_what_it_returns() {
         ]
     );
     for tool in tools {
-        assert_eq!(tool["annotations"]["readOnlyHint"], true, "{tool}");
-        assert_eq!(tool["annotations"]["destructiveHint"], false, "{tool}");
+        let changes = tool["name"] == "execute_repair";
+        assert_eq!(tool["annotations"]["readOnlyHint"], !changes, "{tool}");
+        assert_eq!(tool["annotations"]["destructiveHint"], changes, "{tool}");
         assert_eq!(tool["inputSchema"]["type"], "object", "{tool}");
         assert_eq!(tool["outputSchema"]["type"], "object", "{tool}");
     }
@@ -291,13 +374,201 @@ async fn what_goes_wrong_is_the_tools_error() {
 }
 
 #[tokio::test]
-async fn no_tool_approves_or_executes() {
+async fn no_tool_approves() {
     let (mut client, _serving) = session(Arc::default()).await;
-    for (id, tool) in (1..).zip(["approve", "execute_repair", "execute_operation", "resume"]) {
+    for (id, tool) in (1..).zip(["approve", "approve_plan", "execute_operation", "resume"]) {
         let answer = client
             .ask(id, "tools/call", json!({"name": tool, "arguments": {}}))
             .await;
         assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    }
+}
+
+/// Calls `execute_repair` and answers what the person is asked.
+async fn execute(client: &mut Client, id: u32, answer: Value) -> (Value, Value) {
+    let arguments = json!({"thread": THREAD, "plan_hash": "a1b2"});
+    let params = json!({"name": "execute_repair", "arguments": arguments});
+    client
+        .send(&json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}))
+        .await;
+    let question = client.next().await;
+    assert_eq!(question["method"], "elicitation/create", "{question}");
+    client
+        .send(&json!({"jsonrpc": "2.0", "id": question["id"], "result": answer}))
+        .await;
+    let result = client.answer(id).await["result"].clone();
+    (question["params"].clone(), result)
+}
+
+#[tokio::test]
+async fn a_repair_is_carried_out_on_a_yes_to_this_plan_and_on_nothing_else() {
+    let backend = Arc::new(Fake::default());
+    let (mut client, _serving) = session_of(backend.clone(), json!({"elicitation": {}})).await;
+    let cancel = json!({"action": "cancel"});
+    let (question, closed) = execute(&mut client, 1, cancel).await;
+    let message = question["message"].as_str().unwrap();
+    assert!(
+        message.contains("1. Registers a revision.") && message.contains("a1b2"),
+        "the person sees the plan: {message}"
+    );
+    assert_eq!(closed["structuredContent"]["status"], "unanswered");
+    assert!(backend.decided.lock().unwrap().is_empty());
+
+    let no = json!({"action": "accept", "content": {"decision": "reject", "reason": "later"}});
+    let (_, rejected) = execute(&mut client, 2, no).await;
+    assert_eq!(rejected["structuredContent"]["status"], "rejected");
+
+    let yes = json!({"action": "accept", "content": {"decision": "approve"}});
+    let (_, done) = execute(&mut client, 3, yes).await;
+    assert_eq!(done["structuredContent"]["status"], "done");
+    let decided = backend.decided.lock().unwrap();
+    let verdicts: Vec<_> = decided.iter().map(PlanDecision::verdict).collect();
+    let later = Verdict::Reject {
+        reason: "later".to_owned(),
+    };
+    assert_eq!(verdicts, [&later, &Verdict::Approve]);
+}
+
+#[tokio::test]
+async fn arguments_never_approve_and_a_client_that_cannot_ask_is_refused() {
+    let backend = Arc::new(Fake::default());
+    let asks = json!({"elicitation": {}});
+    let cases = [
+        (
+            json!({}),
+            json!({"thread": THREAD, "plan_hash": "a1b2"}),
+            "does not declare MCP elicitation",
+        ),
+        (
+            json!({"elicitation": {"url": {}}}),
+            json!({"thread": THREAD, "plan_hash": "a1b2"}),
+            "does not declare MCP elicitation",
+        ),
+        (
+            asks.clone(),
+            json!({"thread": THREAD, "plan_hash": "c3d4"}),
+            "names another plan",
+        ),
+        (
+            asks.clone(),
+            json!({"thread": THREAD, "plan_hash": "a1b2", "decision": "approve"}),
+            "decision",
+        ),
+        (asks, json!({"thread": THREAD}), "plan_hash"),
+    ];
+    for (capabilities, arguments, words) in cases {
+        let (mut client, _serving) = session_of(backend.clone(), capabilities).await;
+        let answer = call(&mut client, 1, "execute_repair", arguments).await;
+        assert_eq!(answer["isError"], true, "{answer}");
+        let told = answer["content"][0]["text"].as_str().unwrap();
+        assert!(told.contains(words), "{told}");
+    }
+    assert!(backend.decided.lock().unwrap().is_empty());
+}
+
+/// A call in the protocol of 2026-07-28, which has no session and no requests of the server.
+async fn call_of_2026(client: &mut Client, id: u32, more: Value) -> Value {
+    let mut params = json!({
+        "name": "execute_repair",
+        "arguments": {"thread": THREAD, "plan_hash": "a1b2"},
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "0"},
+            "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}},
+        },
+    });
+    for (key, value) in more.as_object().unwrap() {
+        params[key] = value.clone();
+    }
+    client.ask(id, "tools/call", params).await["result"].clone()
+}
+
+#[tokio::test]
+async fn later_clients_repeat_the_call_with_the_answer() {
+    let backend = Arc::new(Fake::default());
+    let (input, server_input) = tokio::io::duplex(64 * 1024);
+    let (server_output, output) = tokio::io::duplex(64 * 1024);
+    let _serving = tokio::spawn(crate::serve(
+        backend.clone(),
+        LeakGuard::new(),
+        server_input,
+        server_output,
+        CancellationToken::new(),
+    ));
+    let mut client = Client {
+        input,
+        output: BufReader::new(output).lines(),
+    };
+    let asked = call_of_2026(&mut client, 1, json!({})).await;
+    assert_eq!(asked["resultType"], "input_required", "{asked}");
+    let question = &asked["inputRequests"]["approval"];
+    assert_eq!(question["method"], "elicitation/create", "{asked}");
+    let yes = json!({"approval": {"action": "accept", "content": {"decision": "approve"}}});
+
+    // An answer without its question, and one to a question that was made up.
+    let unasked = call_of_2026(&mut client, 2, json!({"inputResponses": yes})).await;
+    assert_eq!(unasked["resultType"], "input_required", "{unasked}");
+    let made_up = json!({"inputResponses": yes, "requestState": "rs1.approval"});
+    let made_up = call_of_2026(&mut client, 3, made_up).await;
+    assert_eq!(made_up["isError"], true, "{made_up}");
+    assert!(backend.decided.lock().unwrap().is_empty());
+
+    let answered = json!({"inputResponses": yes, "requestState": asked["requestState"]});
+    let done = call_of_2026(&mut client, 4, answered).await;
+    assert_eq!(done["structuredContent"]["status"], "done", "{done}");
+    assert_eq!(backend.decided.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn resources_and_prompts_are_offered_and_wrong_ones_are_refused() {
+    let (mut client, _serving) = session(Arc::default()).await;
+    let listed = client.ask(1, "resources/list", json!({})).await;
+    let uris: Vec<&str> = listed["result"]["resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|resource| resource["uri"].as_str().unwrap())
+        .collect();
+    let report = format!("ecs-deep-agent://threads/{THREAD}/report");
+    assert_eq!(uris, ["ecs-deep-agent://failure-modes", &report]);
+    let forms = client.ask(2, "resources/templates/list", json!({})).await;
+    assert_eq!(
+        forms["result"]["resourceTemplates"]
+            .as_array()
+            .unwrap()
+            .len(),
+        4
+    );
+    for (id, uri, words) in [
+        (
+            3,
+            "ecs-deep-agent://failure-modes/oom-kill-137",
+            "oom-kill-137",
+        ),
+        (4, "ecs-deep-agent://failure-modes", "FailureModes"),
+    ] {
+        let read = client.ask(id, "resources/read", json!({"uri": uri})).await;
+        let contents = &read["result"]["contents"][0];
+        assert!(contents["text"].as_str().unwrap().contains(words), "{read}");
+        assert_eq!(contents["mimeType"], "text/markdown");
+    }
+    for (id, uri) in [(5, "file:///etc/passwd"), (6, report.as_str())] {
+        let read = client.ask(id, "resources/read", json!({"uri": uri})).await;
+        assert!(read["error"]["code"].is_i64(), "{read}");
+    }
+
+    let prompts = client.ask(7, "prompts/list", json!({})).await;
+    let prompts = prompts["result"]["prompts"].as_array().unwrap().clone();
+    assert_eq!(prompts.len(), 3);
+    for (id, prompt) in (8..).zip(&prompts) {
+        let argument = prompt["arguments"][0]["name"].as_str().unwrap();
+        let params = json!({"name": prompt["name"], "arguments": {argument: "the api"}});
+        let filled = client.ask(id, "prompts/get", params).await;
+        let text = filled["result"]["messages"][0]["content"]["text"].clone();
+        assert!(text.as_str().unwrap().contains("the api"), "{filled}");
+        let missing = json!({"name": prompt["name"], "arguments": {}});
+        let refused = client.ask(id + 10, "prompts/get", missing).await;
+        assert_eq!(refused["error"]["code"], -32602, "{refused}");
     }
 }
 
@@ -342,7 +613,7 @@ async fn a_client_that_leaves_ends_its_calls() {
 
 /// Asks for a service in a cluster of that name, which the answer repeats.
 async fn answer(guard: &Arc<LeakGuard>, cluster: &str) -> String {
-    let server = ToolServer::new(Arc::new(Fake::default()), Arc::clone(guard));
+    let server = ToolServer::new(Arc::new(Fake::default()), Arc::clone(guard)).unwrap();
     let arguments = json!({"query": "api", "cluster": cluster});
     let arguments = arguments.as_object().cloned().unwrap();
     let (progress, _steps) = Progress::channel();

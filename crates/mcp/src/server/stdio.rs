@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use super::backend::Backend;
+use super::decision::NoRandomness;
 use super::handler::ToolServer;
 
 /// Longest message that is read; a longer one is dropped and answered with an error.
@@ -26,6 +27,9 @@ pub enum McpError {
     /// The client did not begin as the protocol asks.
     #[error("the MCP client did not begin a session; this command is meant to be started by one")]
     Begin(#[source] Box<ServerInitializeError>),
+    /// No session could be made safe.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
     /// The server failed inside.
     #[error("the MCP server stopped on an internal error")]
     Stopped,
@@ -70,7 +74,7 @@ where
 {
     let transport =
         AsyncRwTransport::new_server(input, output).with_max_line_length(MAX_MESSAGE_BYTES);
-    let tools = ToolServer::new(backend, leak_guard);
+    let tools = ToolServer::new(backend, leak_guard)?;
     let calls = tools.calls().clone();
     let begun = tools.serve_with_ct(transport, shutdown.clone()).await;
     let session = match begun {

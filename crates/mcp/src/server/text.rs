@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 use super::message::{
-    DiagnoseResponse, DiagnosisStatus, IdentifyResponse, Match, PlanResponse, ReportResponse,
-    ThreadsResponse,
+    DiagnoseResponse, DiagnosisStatus, ExecuteResponse, IdentifyResponse, Match, PlanResponse,
+    ProposalStatus, ProposeResponse, Question, RepairStatus, ReportResponse, ThreadsResponse,
 };
 
 /// A result that can be read.
@@ -52,18 +52,65 @@ impl Readable for DiagnoseResponse {
             DiagnosisStatus::Question => String::new(),
         };
         if let Some(question) = &self.question {
-            line(
-                &mut text,
-                format_args!("Question for the person: {}", question.question),
-            );
-            for option in &question.options {
-                line(&mut text, format_args!("- {}", option.label));
+            ask(&mut text, question);
+        }
+        if let Some(report) = &self.report {
+            line(&mut text, format_args!("\n{report}"));
+        }
+        line(&mut text, format_args!("\nThread: {}", self.thread));
+        text
+    }
+}
+
+impl Readable for ProposeResponse {
+    fn text(&self) -> String {
+        let mut text = match self.status {
+            ProposalStatus::Waiting => "A plan waits for the person:".to_owned(),
+            ProposalStatus::NoPlan => self.summary.clone(),
+            ProposalStatus::Cancelled => "The proposal was cancelled.".to_owned(),
+            ProposalStatus::BudgetExhausted => {
+                format!("The proposal stopped at a limit. {}", self.summary)
             }
+            ProposalStatus::Question => String::new(),
+        };
+        if let Some(question) = &self.question {
+            ask(&mut text, question);
+        }
+        let document = self.waiting.as_ref().map(|waiting| &waiting.rendered);
+        if let Some(document) = document.or(self.document.as_ref()) {
+            line(&mut text, format_args!("\n{document}"));
+        }
+        if let Some(waiting) = &self.waiting {
             line(
                 &mut text,
-                format_args!("Call again with `cluster` and `service` once they chose."),
+                format_args!(
+                    "\nNothing was changed. execute_repair with thread {} and plan_hash {} asks the person and, if \
+                     they approve, carries it out.",
+                    self.thread, waiting.plan_hash
+                ),
             );
         }
+        line(&mut text, format_args!("\nThread: {}", self.thread));
+        text
+    }
+}
+
+impl Readable for ExecuteResponse {
+    fn text(&self) -> String {
+        let mut text = match self.status {
+            RepairStatus::Done | RepairStatus::Question => self.summary.clone(),
+            RepairStatus::Rejected => {
+                "The person rejected the plan; nothing was changed.".to_owned()
+            }
+            RepairStatus::Unanswered => {
+                "The person did not decide; the plan goes on waiting and nothing was changed."
+                    .to_owned()
+            }
+            RepairStatus::Cancelled => "The repair was cancelled between two steps.".to_owned(),
+            RepairStatus::BudgetExhausted => {
+                format!("The repair stopped at a limit. {}", self.summary)
+            }
+        };
         if let Some(report) = &self.report {
             line(&mut text, format_args!("\n{report}"));
         }
@@ -111,13 +158,28 @@ impl Readable for PlanResponse {
             .unwrap_or("This thread has no plan.");
         if self.awaiting_approval {
             format!(
-                "{plan}\n\nThis plan waits for a person's approval: `ecs-deep-agent resume {}`.",
+                "{plan}\n\nThis plan waits for a person's approval: execute_repair asks them, and so does \
+                 `ecs-deep-agent resume {}`.",
                 self.thread
             )
         } else {
             plan.to_owned()
         }
     }
+}
+
+fn ask(text: &mut String, question: &Question) {
+    line(
+        text,
+        format_args!("Question for the person: {}", question.question),
+    );
+    for option in &question.options {
+        line(text, format_args!("- {}", option.label));
+    }
+    line(
+        text,
+        format_args!("Call again with `cluster` and `service` once they chose."),
+    );
 }
 
 fn line(text: &mut String, words: std::fmt::Arguments<'_>) {

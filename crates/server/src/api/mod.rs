@@ -7,7 +7,7 @@ mod threads;
 use axum::Json;
 use axum::Router;
 use axum::extract::State;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use serde_json::{Value, json};
 
 use crate::state::App;
@@ -44,6 +44,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/threads/{thread}/runs/{run}/cancel", post(runs::cancel))
         .route("/runs/stream", post(runs::stream_alone))
         .route("/runs/wait", post(runs::wait_alone))
+        .route("/mcp", any(crate::mcp::answer))
 }
 
 async fn ok() -> Json<Value> {

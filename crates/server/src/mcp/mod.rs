@@ -1,6 +1,10 @@
-//! The backend of the MCP tools: each call an invocation of its own, read-only.
+//! The backend of the MCP tools: each call an invocation of its own.
 
 mod ask;
+mod document;
+mod http;
+mod repair;
+mod telling;
 
 use std::sync::Arc;
 
@@ -11,9 +15,10 @@ use ecs_agent_core::{
 use ecs_agent_credentials::{LeakGuard, Sources};
 use ecs_agent_ecs::Identification;
 use ecs_agent_mcp::{
-    Backend, BackendError, BoxFuture, DiagnoseParams, DiagnoseResponse, DiagnosisStatus,
-    EcsQuestion, FoundService, IdentifyParams, IdentifyResponse, Match, McpError, PlanResponse,
-    Progress, ReportResponse, ThreadSummary, ThreadsParams, ThreadsResponse,
+    Backend, BackendError, BoxFuture, DiagnoseParams, DiagnoseResponse, DiagnosisStatus, Document,
+    EcsQuestion, ExecuteResponse, FoundService, IdentifyParams, IdentifyResponse, Match, McpError,
+    PlanDecision, PlanResponse, Progress, ProposeParams, ProposeResponse, ReportResponse,
+    ThreadSummary, ThreadsParams, ThreadsResponse, WaitingPlan,
 };
 use ecs_agent_runtime::{AgentSpec, ThreadId};
 use ecs_agent_store::{Store, StoreError, TenantScope};
@@ -21,13 +26,18 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::authentication::Caller;
+use crate::authentication::{Action, Caller};
 use crate::config::InvocationFactory;
 use crate::error::ApiError;
 use crate::fold::Fold;
 use crate::identification::find_service;
 use crate::invocation::prepare;
 use crate::projection::open_interrupts;
+use crate::run::{Runs, ThreadKey};
+use crate::state::App;
+
+pub(crate) use self::http::{McpCallers, answer};
+use self::telling::Telling;
 
 /// Most threads of one list.
 const MAX_THREADS: u32 = 100;
@@ -55,13 +65,15 @@ pub async fn serve_mcp_stdio(
 
 /// The agent behind the MCP tools.
 ///
-/// Diagnoses run in [`Mode::Diagnose`] and without the permission to write, whatever the factory
-/// says: there is no way from here to a plan, an approval or a change.
+/// Everything but `propose` and `decide` runs in [`Mode::Diagnose`] and without the permission to
+/// write, whatever the factory says.
 pub struct AgentBackend {
     store: Store,
     factory: InvocationFactory,
     caller: Caller,
     agents: Arc<AgentSpec>,
+    /// The runs of the server, whose limits hold for every call, where there is one.
+    runs: Option<Arc<Runs>>,
 }
 
 impl std::fmt::Debug for AgentBackend {
@@ -80,7 +92,38 @@ impl AgentBackend {
             factory,
             caller,
             agents: Arc::new(ecs_agent_core::agent_definition()),
+            runs: None,
         }
+    }
+
+    /// A backend of a server's caller: each call counts as a run of theirs.
+    pub(crate) fn admitted(app: &App, caller: Caller) -> Self {
+        Self {
+            store: app.store().clone(),
+            factory: app.factory().clone(),
+            caller,
+            agents: Arc::clone(app.agents()),
+            runs: Some(Arc::clone(app.runs())),
+        }
+    }
+
+    /// Refuses what the caller may not do.
+    fn allow(&self, action: Action) -> Result<(), BackendError> {
+        if self.caller.may(action) {
+            return Ok(());
+        }
+        Err(BackendError::from_chain(&ApiError::NotAllowed(action)))
+    }
+
+    /// Takes a place among the runs, for as long as the answer takes.
+    async fn admit<F: Future>(&self, thread: ThreadId, call: F) -> Result<F::Output, BackendError> {
+        let Some(runs) = &self.runs else {
+            return Ok(call.await);
+        };
+        let key = ThreadKey::new(self.tenant().clone(), thread);
+        let claim = runs.claim(key);
+        let _claim = claim.map_err(|error| BackendError::from_chain(&error))?;
+        Ok(runs.tracked(call).await)
     }
 
     /// Whose threads these are.
@@ -97,6 +140,7 @@ impl AgentBackend {
     }
 
     async fn fold(&self, thread: ThreadId) -> Result<Fold, BackendError> {
+        self.allow(Action::Read)?;
         match Fold::read(&self.store, self.tenant(), thread, &self.agents).await {
             Ok(fold) => Ok(fold),
             Err(ApiError::Store(StoreError::ThreadNotFound(_))) => Err(BackendError::new(
@@ -109,8 +153,10 @@ impl AgentBackend {
     async fn diagnosis(
         &self,
         params: DiagnoseParams,
+        progress: Progress,
         cancel: CancellationToken,
     ) -> Result<DiagnoseResponse, BackendError> {
+        self.allow(Action::Diagnose)?;
         if params.text.trim().is_empty() {
             return Err(BackendError::new(
                 "`text` is empty; say what is wrong in the person's words",
@@ -119,16 +165,37 @@ impl AgentBackend {
         let (mut settings, sources) = self.read_only()?;
         settings.hints.cluster = params.cluster.or(settings.hints.cluster);
         settings.hints.service = params.service.or(settings.hints.service);
-        let thread = ThreadId::new(Uuid::now_v7());
-        self.store
-            .create_thread(self.tenant(), thread, &params.text, Utc::now())
-            .await
-            .map_err(|error| BackendError::from_chain(&error))?;
-        let result = invoke(settings, sources, thread, Input::Say(params.text), cancel)
-            .await
-            .map_err(|error| BackendError::from_chain(&error))?;
-        response(result)
+        settings.progress = Telling::of(settings.progress, progress);
+        let thread = new_thread();
+        self.create(thread, &params.text).await?;
+        let input = Input::Say(params.text);
+        response(self.run(settings, sources, thread, input, cancel).await?)
     }
+
+    async fn create(&self, thread: ThreadId, title: &str) -> Result<(), BackendError> {
+        self.store
+            .create_thread(self.tenant(), thread, title, Utc::now())
+            .await
+            .map(drop)
+            .map_err(|error| BackendError::from_chain(&error))
+    }
+
+    async fn run(
+        &self,
+        settings: InvocationSettings,
+        sources: Sources,
+        thread: ThreadId,
+        input: Input,
+        cancel: CancellationToken,
+    ) -> Result<InvocationResult, BackendError> {
+        self.admit(thread, invoke(settings, sources, thread, input, cancel))
+            .await?
+            .map_err(|error| BackendError::from_chain(&error))
+    }
+}
+
+fn new_thread() -> ThreadId {
+    ThreadId::new(Uuid::now_v7())
 }
 
 impl Backend for AgentBackend {
@@ -138,9 +205,11 @@ impl Backend for AgentBackend {
         cancel: CancellationToken,
     ) -> BoxFuture<'_, Result<IdentifyResponse, BackendError>> {
         Box::pin(async move {
+            self.allow(Action::Diagnose)?;
             let (settings, sources) = self.read_only()?;
-            find_service(settings, sources, params.query, params.cluster, cancel)
-                .await
+            let found_one = find_service(settings, sources, params.query, params.cluster, cancel);
+            self.admit(new_thread(), found_one)
+                .await?
                 .map(found)
                 .map_err(|error| BackendError::from_chain(&error))
         })
@@ -149,9 +218,10 @@ impl Backend for AgentBackend {
     fn diagnose(
         &self,
         params: DiagnoseParams,
+        progress: Progress,
         cancel: CancellationToken,
     ) -> BoxFuture<'_, Result<DiagnoseResponse, BackendError>> {
-        Box::pin(self.diagnosis(params, cancel))
+        Box::pin(self.diagnosis(params, progress, cancel))
     }
 
     fn ask(
@@ -161,9 +231,11 @@ impl Backend for AgentBackend {
         cancel: CancellationToken,
     ) -> BoxFuture<'_, Result<Map<String, Value>, BackendError>> {
         Box::pin(async move {
+            self.allow(Action::Diagnose)?;
             let (settings, sources) = self.read_only()?;
-            ask::ask(settings, sources, question, progress, cancel)
-                .await
+            let answer = ask::ask(settings, sources, question, progress, cancel);
+            self.admit(new_thread(), answer)
+                .await?
                 .map_err(|error| BackendError::from_chain(&error))
         })
     }
@@ -173,6 +245,7 @@ impl Backend for AgentBackend {
         params: ThreadsParams,
     ) -> BoxFuture<'_, Result<ThreadsResponse, BackendError>> {
         Box::pin(async move {
+            self.allow(Action::Read)?;
             let limit = params.limit.unwrap_or(DEFAULT_THREADS).min(MAX_THREADS);
             let records = self
                 .store
@@ -207,6 +280,32 @@ impl Backend for AgentBackend {
                 })
                 .ok_or_else(|| BackendError::new("this thread has no report yet"))
         })
+    }
+
+    fn document(&self, document: Document) -> BoxFuture<'_, Result<String, BackendError>> {
+        Box::pin(self.document_text(document))
+    }
+
+    fn propose(
+        &self,
+        params: ProposeParams,
+        progress: Progress,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<ProposeResponse, BackendError>> {
+        Box::pin(self.proposal(params, progress, cancel))
+    }
+
+    fn waiting(&self, thread: ThreadId) -> BoxFuture<'_, Result<WaitingPlan, BackendError>> {
+        Box::pin(self.waiting_plan(thread))
+    }
+
+    fn decide(
+        &self,
+        decision: PlanDecision,
+        progress: Progress,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<ExecuteResponse, BackendError>> {
+        Box::pin(self.decided(decision, progress, cancel))
     }
 
     fn plan(&self, thread: ThreadId) -> BoxFuture<'_, Result<PlanResponse, BackendError>> {

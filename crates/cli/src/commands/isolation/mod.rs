@@ -7,6 +7,7 @@ mod table;
 pub(crate) use interleaving::InterleavingError;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ecs_agent_core::{Input, InvocationResult, InvocationSettings, Mode, Silent, invoke};
 use ecs_agent_lab::{ClockMode, LabAccount, LabHandle, Scenario};
@@ -80,7 +81,7 @@ pub(super) async fn run(
     }
     // Two users are needed to mix them up.
     let scenario = Scenario::isolation(count.max(2), &REGIONS)?;
-    let lab = Arc::new(lab_process::start(scenario, 0, ClockMode::Manual).await?);
+    let lab = Arc::new(lab_process::start(scenario, 0, ClockMode::Manual, Duration::ZERO).await?);
     let store = Store::memory().await?;
     let users: Vec<User> = lab
         .accounts()

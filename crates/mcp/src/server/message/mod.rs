@@ -1,6 +1,7 @@
 //! What goes in and out of the tools. Schemas are generated from these types.
 
 mod aws;
+mod repair;
 mod service;
 mod thread;
 
@@ -11,6 +12,10 @@ pub use aws::{
     GuidanceParams, ImagePullParams, NetworkParams, PrerequisitesParams, ResourceManagementParams,
     ServiceEventsParams, StackParams, TaskFailuresParams, TaskLogsParams, TroubleshootingParams,
     WaitForServiceParams,
+};
+pub use repair::{
+    ExecuteParams, ExecuteResponse, ProposalStatus, ProposeParams, ProposeResponse, RepairStatus,
+    WaitingPlan,
 };
 pub use service::{
     DiagnoseParams, DiagnoseResponse, DiagnosisStatus, FoundService, IdentifyParams,
