@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::access::Access;
 use crate::body::JsonBody;
 use crate::error::ApiError;
+use crate::fold::{MODEL, TOOLS};
 use crate::page::{Page, select};
 use crate::state::{ASSISTANT_ID, GRAPH_ID};
 
@@ -58,10 +59,76 @@ pub(crate) async fn count(
 }
 
 pub(crate) async fn one(_access: Access, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
-    let given = Uuid::try_parse(&id)
+    known(&id)?;
+    Ok(Json(assistant()))
+}
+
+/// The graph as it is drawn: the model's turns and the tools', one after the other until the end.
+pub(crate) async fn graph(
+    _access: Access,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    // This route takes the graph's name as well.
+    if id != GRAPH_ID {
+        known(&id)?;
+    }
+    let node = |id: &str| json!({"id": id, "type": "runnable", "data": {"name": id}});
+    Ok(Json(json!({
+        "nodes": [node("__start__"), node(MODEL), node(TOOLS), {"id": "__end__"}],
+        "edges": [
+            {"source": "__start__", "target": MODEL},
+            {"source": MODEL, "target": TOOLS, "conditional": true},
+            {"source": MODEL, "target": "__end__", "conditional": true},
+            {"source": TOOLS, "target": MODEL},
+        ],
+    })))
+}
+
+/// What goes in and out, as JSON Schema.
+pub(crate) async fn schemas(
+    _access: Access,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    known(&id)?;
+    let messages = json!({"type": "array", "items": {"type": "object"}});
+    let input = json!({
+        "title": "Input", "type": "object", "required": ["messages"],
+        "properties": {
+            "messages": messages,
+            "orgId": {"type": "string"},
+            "envName": {"type": "string"},
+        },
+    });
+    let object = json!({"type": "object"});
+    let state = json!({
+        "title": "State", "type": "object",
+        "properties": {
+            "messages": messages,
+            "todos": {"type": "array", "items": object},
+            "files": {"type": "object", "additionalProperties": {"type": "string"}},
+            "report": {"type": "string"},
+            "service_context": object,
+            "findings": {"type": "array", "items": object},
+            "diagnosis": object,
+            "plan": object,
+            "execution": {},
+            "rollback": {},
+            "verification": {},
+        },
+    });
+    Ok(Json(json!({
+        "graph_id": GRAPH_ID, "input_schema": input, "output_schema": state, "state_schema": state,
+        "config_schema": {"title": "Config", "type": "object", "properties": {}},
+        "context_schema": null,
+    })))
+}
+
+/// Refuses an id that is not the one assistant's.
+fn known(id: &str) -> Result<(), ApiError> {
+    let given = Uuid::try_parse(id)
         .map_err(|_| ApiError::Invalid("the assistant id must be a UUID".to_owned()))?;
     if given.to_string() == ASSISTANT_ID {
-        Ok(Json(assistant()))
+        Ok(())
     } else {
         Err(ApiError::NotFound("Assistant"))
     }

@@ -25,6 +25,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/assistants/search", post(assistants::search))
         .route("/assistants/count", post(assistants::count))
         .route("/assistants/{assistant}", get(assistants::one))
+        .route("/assistants/{assistant}/graph", get(assistants::graph))
+        .route("/assistants/{assistant}/schemas", get(assistants::schemas))
         .route("/threads", post(threads::create))
         .route("/threads/search", post(threads::search))
         .route("/threads/count", post(threads::count))
@@ -34,7 +36,14 @@ pub(crate) fn routes() -> Router<App> {
             "/threads/{thread}/state/{checkpoint}",
             get(threads::state_at),
         )
-        .route("/threads/{thread}/history", post(threads::history))
+        .route(
+            "/threads/{thread}/state/checkpoint",
+            post(threads::state_of),
+        )
+        .route(
+            "/threads/{thread}/history",
+            post(threads::history).get(threads::history_by_query),
+        )
         .route("/threads/{thread}/runs", post(runs::create).get(runs::list))
         .route("/threads/{thread}/runs/stream", post(runs::stream))
         .route("/threads/{thread}/runs/wait", post(runs::wait))

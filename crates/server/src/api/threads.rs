@@ -1,7 +1,8 @@
 //! Threads, their states and their history.
 
 use axum::Json;
-use axum::extract::Path;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query};
 use chrono::Utc;
 use ecs_agent_runtime::ThreadId;
 use ecs_agent_store::{RecordStatus, Seq, StoreError, ThreadRecord};
@@ -171,6 +172,62 @@ pub(crate) async fn state_at(
         .filter(|state| state.seq() == seq)
         .ok_or(MISSING)?;
     Ok(Json(found.to_json()))
+}
+
+/// Body of `POST /threads/{id}/state/checkpoint`.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct StateParams {
+    #[serde(default)]
+    checkpoint: Option<CheckpointReference>,
+}
+
+/// A checkpoint as clients send it back; they may leave out any part.
+#[derive(Debug, Default, Deserialize)]
+struct CheckpointReference {
+    #[serde(default)]
+    checkpoint_id: Option<String>,
+    #[serde(default)]
+    checkpoint_ns: Option<String>,
+}
+
+pub(crate) async fn state_of(
+    access: Access,
+    Path(thread): Path<String>,
+    JsonBody(params): JsonBody<StateParams>,
+) -> Result<Json<Value>, ApiError> {
+    let asked = params.checkpoint.unwrap_or_default();
+    if asked.checkpoint_ns.is_some_and(|place| !place.is_empty()) {
+        // Subagents are frames of the one state and have none of their own.
+        access.allow(Action::Read)?;
+        access.record(thread_id(&thread)?).await?;
+        return Err(ApiError::NotFound("Checkpoint"));
+    }
+    match asked.checkpoint_id {
+        Some(checkpoint) => state_at(access, Path((thread, checkpoint))).await,
+        None => state(access, Path(thread)).await,
+    }
+}
+
+/// Query of `GET /threads/{id}/history`.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct HistoryQuery {
+    #[serde(default)]
+    limit: Option<usize>,
+    #[serde(default)]
+    before: Option<String>,
+}
+
+pub(crate) async fn history_by_query(
+    access: Access,
+    thread: Path<String>,
+    query: Result<Query<HistoryQuery>, QueryRejection>,
+) -> Result<Json<Vec<Value>>, ApiError> {
+    let Query(query) = query.map_err(|error| ApiError::Invalid(error.body_text()))?;
+    let params = HistoryParams {
+        limit: query.limit,
+        before: query.before.map(Value::from),
+    };
+    history(access, thread, JsonBody(params)).await
 }
 
 /// Body of `POST /threads/{id}/history`.

@@ -186,3 +186,38 @@ async fn a_thread_that_is_not_there_is_the_same_everywhere() {
     bodies.dedup();
     assert_eq!(bodies, ["{\"detail\":\"Thread not found\"}"]);
 }
+
+#[tokio::test]
+async fn the_graph_is_drawn_and_its_schemas_are_told() {
+    let house = House::new().await;
+    let id = "f3464c70-db03-5ccf-88cb-d9a4eb58b70e";
+    for name in [id, ASSISTANT] {
+        let (status, graph) = house
+            .get(&format!("/assistants/{name}/graph?xray=false"))
+            .await;
+        assert_eq!(status, StatusCode::OK, "{graph}");
+        let known: Vec<&str> = graph["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| node["id"].as_str().unwrap())
+            .collect();
+        assert_eq!(known, ["__start__", "model", "tools", "__end__"]);
+        for edge in graph["edges"].as_array().unwrap() {
+            for end in ["source", "target"] {
+                assert!(known.contains(&edge[end].as_str().unwrap()), "{edge}");
+            }
+        }
+    }
+    let (status, schemas) = house.get(&format!("/assistants/{id}/schemas")).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(schemas["input_schema"]["required"], json!(["messages"]));
+    for path in [
+        "/assistants/other/graph",
+        "/assistants/ecs_deep_agent/schemas",
+        "/threads/01a20000-0000-7000-8000-000000000001/history?limit=many",
+    ] {
+        let (status, body) = house.get(path).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{path} {body}");
+    }
+}

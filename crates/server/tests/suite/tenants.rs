@@ -50,6 +50,25 @@ pub(super) fn requests(ids: &Ids) -> Vec<(bool, Request<Body>)> {
         (true, get(&format!("/threads/{thread}/state/{checkpoint}"))),
         (
             true,
+            post(&format!("/threads/{thread}/state/checkpoint"), &json!({})),
+        ),
+        (
+            true,
+            post(
+                &format!("/threads/{thread}/state/checkpoint"),
+                &json!({"checkpoint": {"checkpoint_id": checkpoint}}),
+            ),
+        ),
+        (
+            true,
+            post(
+                &format!("/threads/{thread}/state/checkpoint"),
+                &json!({"checkpoint": {"checkpoint_ns": "tools:1"}}),
+            ),
+        ),
+        (true, get(&format!("/threads/{thread}/history?limit=3"))),
+        (
+            true,
             post(&format!("/threads/{thread}/history"), &json!({})),
         ),
         (
