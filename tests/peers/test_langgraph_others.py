@@ -62,7 +62,7 @@ def test_remote_graph_carries_a_repair_through(house):
     assert state.next and changes(lab) == []
 
     with moving(lab):
-        modes = {mode for mode, _ in graph.stream(Command(resume=APPROVE), config, stream_mode=["values", "updates"])}
+        modes = {part.event for part in graph.stream(Command(resume=APPROVE), config, stream_mode=["values", "updates"])}
     assert modes == {"values", "updates"}
     state = graph.get_state(config)
     assert state.next == () and state.values["messages"][-1]["content"].startswith("repaired")
