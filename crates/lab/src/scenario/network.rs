@@ -1,6 +1,8 @@
 //! The network of a scenario's region: one VPC, two public and three private subnets, one NAT
 //! gateway, no endpoints.
 
+use std::collections::BTreeSet;
+
 use crate::world::{
     InternetGateway, NatGateway, NetworkAcl, NetworkAclEntry, Permission, Region, Route,
     RouteState, RouteTable, RouteTarget, SecurityGroup, Subnet, Vpc, VpcEndpoint, VpcEndpointType,
@@ -90,7 +92,8 @@ pub(super) fn furnish(region: &mut Region) {
                 available_ips: 251,
                 map_public_ip_on_launch: kind == "public",
                 route_table: table.unwrap_or_default(),
-                addresses_given: 0,
+                last_host: 10,
+                hosts: BTreeSet::new(),
                 id,
             },
         );
@@ -113,7 +116,8 @@ pub(super) fn furnish(region: &mut Region) {
             available_ips: 251,
             map_public_ip_on_launch: true,
             route_table: table.unwrap_or_default(),
-            addresses_given: 0,
+            last_host: 10,
+            hosts: BTreeSet::new(),
             id,
         },
     );

@@ -141,7 +141,7 @@ impl Tick<'_> {
                 "Unexpected EC2 error while attempting to Create Network Interface in subnet '{id}': InvalidSubnetID.NotFound"
             ));
         };
-        if subnet.available_ips == 0 {
+        let Some(host) = subnet.take_host() else {
             let with = if public {
                 " with public IP assignment enabled"
             } else {
@@ -150,11 +150,8 @@ impl Tick<'_> {
             return Err(format!(
                 "Unexpected EC2 error while attempting to Create Network Interface{with} in subnet '{id}': InsufficientFreeAddressesInSubnet"
             ));
-        }
-        subnet.available_ips -= 1;
-        subnet.addresses_given += 1;
+        };
         task.availability_zone.clone_from(&subnet.availability_zone);
-        let host = 10 + subnet.addresses_given % 240;
         let base = subnet
             .cidr
             .rsplit_once('.')
@@ -387,7 +384,7 @@ impl Tick<'_> {
         if let Some(attachment) = &mut task.attachment {
             attachment.status = "DELETED".to_owned();
             if let Some(subnet) = self.region.subnets.get_mut(&attachment.subnet) {
-                subnet.available_ips += 1;
+                subnet.free(&attachment.private_ip);
             }
         }
         self.release(task);

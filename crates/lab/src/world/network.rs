@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 /// A VPC.
@@ -24,8 +26,37 @@ pub(crate) struct Subnet {
     pub(crate) available_ips: u32,
     pub(crate) map_public_ip_on_launch: bool,
     pub(crate) route_table: String,
-    /// Draws the last part of the next interface's address.
-    pub(crate) addresses_given: u32,
+    /// The last part of the address given last: the next interface gets the one after it.
+    pub(crate) last_host: u32,
+    /// The last parts of the addresses that interfaces hold.
+    pub(crate) hosts: BTreeSet<u32>,
+}
+
+impl Subnet {
+    /// Takes a free address and gives its last part, or `None` if all are in use.
+    ///
+    /// It goes round, as EC2 does not soon give an address again; `4..=9` are for instances.
+    pub(crate) fn take_host(&mut self) -> Option<u32> {
+        const HOSTS: std::ops::RangeInclusive<u32> = 10..=254;
+        if self.available_ips == 0 {
+            return None;
+        }
+        let after = (self.last_host + 1).max(*HOSTS.start())..=*HOSTS.end();
+        let host = after.chain(HOSTS).find(|host| !self.hosts.contains(host))?;
+        self.hosts.insert(host);
+        self.last_host = host;
+        self.available_ips -= 1;
+        Some(host)
+    }
+
+    /// Takes an interface's address back.
+    pub(crate) fn free(&mut self, address: &str) {
+        let host = address.rsplit_once('.').map(|(_, host)| host.parse());
+        if let Some(Ok(host)) = host {
+            self.hosts.remove(&host);
+            self.available_ips += 1;
+        }
+    }
 }
 
 /// A route table; its subnets name it.
@@ -237,4 +268,50 @@ pub(crate) fn cidr_holds(cidr: &str, address: &str) -> bool {
         Some(u32::from(base) & mask == u32::from(address) & mask)
     });
     parsed.unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subnet(available_ips: u32) -> Subnet {
+        Subnet {
+            id: "subnet-1".to_owned(),
+            arn: String::new(),
+            vpc: "vpc-1".to_owned(),
+            name: "private-a".to_owned(),
+            cidr: "10.0.10.0/24".to_owned(),
+            availability_zone: "us-east-1a".to_owned(),
+            availability_zone_id: "use1-az1".to_owned(),
+            available_ips,
+            map_public_ip_on_launch: false,
+            route_table: "rtb-1".to_owned(),
+            last_host: 10,
+            hosts: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn an_address_in_use_is_never_given_again_and_a_free_one_is() {
+        let mut subnet = subnet(251);
+        let first = subnet.take_host().unwrap();
+        // Many short tasks come and go while the first stays.
+        for _ in 0..1_000 {
+            let host = subnet.take_host().unwrap();
+            assert_ne!(host, first);
+            subnet.free(&format!("10.0.10.{host}"));
+        }
+        let taken: Vec<u32> = std::iter::from_fn(|| subnet.take_host()).collect();
+        assert_eq!(taken.len(), 244, "all from .10 to .254 but the first");
+        assert_eq!(subnet.hosts.len(), 245);
+        subnet.free("10.0.10.77");
+        assert_eq!(subnet.take_host(), Some(77));
+    }
+
+    #[test]
+    fn a_subnet_without_free_addresses_gives_none() {
+        let mut subnet = subnet(1);
+        assert_eq!(subnet.take_host(), Some(11));
+        assert_eq!(subnet.take_host(), None);
+    }
 }
