@@ -13,3 +13,4 @@ mod obedient;
 mod scenarios;
 mod support;
 mod tokens;
+mod worsening;

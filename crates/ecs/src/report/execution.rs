@@ -7,7 +7,7 @@ use super::view::{self, MadeBy};
 use crate::analyse::{CheckedClaim, Diagnosis, Role};
 use crate::observation::{EvidenceId, Observation};
 use crate::plan::{Approved, Plan, StepOutcome, StepStatus, needs, undo};
-use crate::verify::{Verification, VerificationState};
+use crate::verify::{Baseline, Verification, VerificationState};
 
 /// What `final_report.md` is written from.
 #[derive(Debug)]
@@ -196,11 +196,29 @@ fn words(status: &StepStatus) -> String {
     }
 }
 
+/// The verdict on a repair that was undone: what became of the changes, and of the service.
+fn rolled_back(facts: &FinalReport<'_>, name: &str) -> String {
+    if !facts.rolled_back.iter().all(|outcome| outcome.status.in_effect()) {
+        return format!("rolled back: {name} is not repaired, and not every change could be undone");
+    }
+    let state = facts.verification.map(|verification| verification.state);
+    if state == Some(VerificationState::Healthy) {
+        return format!("rolled back: the changes to {name} were undone, and it is healthy");
+    }
+    let before = Baseline::of(facts.observation);
+    let after = facts.last_observation.map(Baseline::of);
+    if after.is_some_and(|after| after.serves_less_than(&before)) {
+        return format!(
+            "rolled back: {name} is not repaired; the changes were undone, and it still serves less than before them"
+        );
+    }
+    format!("rolled back: {name} is not repaired, and the changes were undone")
+}
+
 /// Writes `final_report.md`.
 #[must_use]
 pub fn final_report(facts: &FinalReport<'_>) -> WrittenReport {
     let name = safe(&facts.observation.service.name);
-    let undone = !facts.rolled_back.is_empty();
     let applied = facts
         .carried_out
         .iter()
@@ -208,7 +226,7 @@ pub fn final_report(facts: &FinalReport<'_>) -> WrittenReport {
         .count();
     let all = facts.plan.content().steps.len();
     let verdict = match facts.verification.map(|verification| verification.state) {
-        _ if undone => format!("rolled back: {name} is not repaired, and the changes were undone"),
+        _ if !facts.rolled_back.is_empty() => rolled_back(facts, &name),
         Some(VerificationState::Healthy) if applied == all => {
             format!("repaired: {name} is healthy")
         }

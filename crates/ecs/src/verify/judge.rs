@@ -79,6 +79,12 @@ impl Baseline {
                 .max(),
         }
     }
+
+    /// Whether fewer tasks run, or fewer targets are healthy, than before.
+    #[must_use]
+    pub fn serves_less_than(&self, before: &Self) -> bool {
+        self.running < before.running || self.healthy_targets < before.healthy_targets
+    }
 }
 
 /// Compares the service now with what it was before the repair.
@@ -203,7 +209,7 @@ pub fn judge(baseline: &Baseline, observation: &Observation) -> Verification {
         );
     }
 
-    let less = now.running < baseline.running || now.healthy_targets < baseline.healthy_targets;
+    let less = now.serves_less_than(baseline);
     let gave_up = rollout == Some("FAILED");
     let changed = now.deployments != baseline.deployments || now.desired != baseline.desired;
     let state = if settled {
