@@ -250,18 +250,19 @@ impl Job<'_> {
                 }
             }
             Err(error) => match error.kind() {
-                // It exists already, or no answer came: what AWS shows now decides.
+                // It exists already, no answer came, or AWS itself failed after it took the request:
+                // what AWS shows now decides.
                 AwsErrorKind::Conflict { .. }
                 | AwsErrorKind::Unreachable { .. }
-                | AwsErrorKind::NotFound { .. } => match ledger.keep(self.find_effect().await)? {
+                | AwsErrorKind::NotFound { .. }
+                | AwsErrorKind::Other { .. } => match ledger.keep(self.find_effect().await)? {
                     Some(produced) => (StepStatus::AlreadyApplied, produced),
                     None => (failed(&error), Produced::default()),
                 },
                 AwsErrorKind::Denied { .. }
                 | AwsErrorKind::Throttled { .. }
                 | AwsErrorKind::CredentialsRejected { .. }
-                | AwsErrorKind::NotSupported { .. }
-                | AwsErrorKind::Other { .. } => (failed(&error), Produced::default()),
+                | AwsErrorKind::NotSupported { .. } => (failed(&error), Produced::default()),
             },
         };
         Ok(ledger.close(step, status, produced))

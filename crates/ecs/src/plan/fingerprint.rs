@@ -87,6 +87,14 @@ impl Fingerprint {
             shown(service.health_check_grace_period_seconds),
         );
         fingerprint.set(
+            "service.healthy_percents",
+            format!(
+                "minimum={} maximum={}",
+                shown(service.minimum_healthy_percent),
+                shown(service.maximum_percent),
+            ),
+        );
+        fingerprint.set(
             "service.circuit_breaker",
             service.circuit_breaker.map_or_else(
                 || "-".to_owned(),

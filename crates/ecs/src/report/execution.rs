@@ -198,8 +198,14 @@ fn words(status: &StepStatus) -> String {
 
 /// The verdict on a repair that was undone: what became of the changes, and of the service.
 fn rolled_back(facts: &FinalReport<'_>, name: &str) -> String {
-    if !facts.rolled_back.iter().all(|outcome| outcome.status.in_effect()) {
-        return format!("rolled back: {name} is not repaired, and not every change could be undone");
+    if !facts
+        .rolled_back
+        .iter()
+        .all(|outcome| outcome.status.in_effect())
+    {
+        return format!(
+            "rolled back: {name} is not repaired, and not every change could be undone"
+        );
     }
     let state = facts.verification.map(|verification| verification.state);
     if state == Some(VerificationState::Healthy) {

@@ -1,7 +1,10 @@
+mod drift;
 mod identify;
 mod inspect;
 mod observe;
 mod observe_policy;
 mod operate;
+mod operations;
 mod policy_matrix;
+mod settling;
 mod support;

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Tick;
 use crate::world::{
     ContainerHealth, Deployment, DeploymentStatus, RolloutState, Service, ServiceDeploymentStatus,
-    StopCode, TargetState, Task, TaskStatus, begin_deployment,
+    ServiceStatus, StopCode, TargetState, Task, TaskStatus, begin_deployment,
 };
 
 /// A steady state is said again after this time (ECS Developer Guide, service event messages).
@@ -37,6 +37,12 @@ impl Tick<'_> {
                     .iter()
                     .any(|task| task.started_by == deployment.id && task.stopped_at.is_none())
         });
+        // A deleted service is there for as long as a task of it is.
+        if service.status == ServiceStatus::Draining
+            && service.tasks.iter().all(|task| task.stopped_at.is_some())
+        {
+            service.status = ServiceStatus::Inactive;
+        }
     }
 
     /// Lets the tasks that were just told to stop begin to do so, so that they make room at once.

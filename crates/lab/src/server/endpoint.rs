@@ -14,6 +14,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::Value;
 
 use super::control;
+use super::faults::Afterwards;
 use super::journal::{RequestOutcome, RequestRecord};
 use super::lab::Lab;
 use crate::handlers::{self, Call, Effect, Need};
@@ -54,6 +55,7 @@ struct Trail {
     caller: Option<Identity>,
     needs: Vec<Need>,
     mutating: bool,
+    afterwards: Option<Afterwards>,
 }
 
 fn answer(lab: &Lab, parts: &Parts, body: &[u8], peer: SocketAddr, arrived: Instant) -> Response {
@@ -86,6 +88,9 @@ fn answer(lab: &Lab, parts: &Parts, body: &[u8], peer: SocketAddr, arrived: Inst
         Err(error) => outcome(error, route.protocol),
     };
     let (status, headers, body) = match &result {
+        Ok(_) if trail.afterwards == Some(Afterwards::Error) => {
+            render_error(&route, &Afterwards::error(), &request_id)
+        }
         Ok(output) => render_output(&route, output, &request_id),
         Err(error) => render_error(&route, error, &request_id),
     };
@@ -119,7 +124,11 @@ fn answer(lab: &Lab, parts: &Parts, body: &[u8], peer: SocketAddr, arrived: Inst
         span: (arrived, Instant::now()),
     });
 
-    let mut response = Response::new(Body::from(body));
+    let body = match trail.afterwards {
+        Some(Afterwards::Lost) => broken_off(),
+        Some(Afterwards::Error) | None => Body::from(body),
+    };
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     let date = virtual_now.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
@@ -127,6 +136,12 @@ fn answer(lab: &Lab, parts: &Parts, body: &[u8], peer: SocketAddr, arrived: Inst
         response.headers_mut().insert(http::header::DATE, date);
     }
     response
+}
+
+/// A body that ends the connection instead of coming.
+fn broken_off() -> Body {
+    let end = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    Body::from_stream(futures_util::stream::once(async { Err::<Vec<u8>, _>(end) }))
 }
 
 fn serve(
@@ -173,7 +188,7 @@ fn serve(
             ),
         });
     }
-    lab.fault(&route.service, &route.operation)?;
+    trail.afterwards = lab.fault(&route.service, &route.operation)?;
     if route.service == "sts" && route.operation == "AssumeRole" {
         if let Some(role) = route.input.text("RoleArn") {
             trail.needs.push(Need::on("sts:AssumeRole", role));

@@ -35,6 +35,41 @@ pub enum WireFaultKind {
     ServerError,
     /// The credentials are reported as expired.
     Expired,
+    /// It is carried out, and HTTP 500 is the answer.
+    ErrorAfterwards,
+    /// It is carried out, and the connection ends without an answer.
+    AnswerLost,
+}
+
+/// What becomes of the answer to a request that was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Afterwards {
+    /// HTTP 500 instead.
+    Error,
+    /// None.
+    Lost,
+}
+
+impl WireFaultKind {
+    /// The error of a request that is not carried out, or what becomes of the answer to one that is.
+    fn strikes(self) -> Result<Afterwards, ApiError> {
+        match self {
+            Self::Throttled => Err(ApiError::Throttled),
+            Self::ServerError => Err(Afterwards::error()),
+            Self::Expired => Err(ApiError::ExpiredToken),
+            Self::ErrorAfterwards => Ok(Afterwards::Error),
+            Self::AnswerLost => Ok(Afterwards::Lost),
+        }
+    }
+}
+
+impl Afterwards {
+    /// The error that AWS gives when something went wrong on its side.
+    pub(super) fn error() -> ApiError {
+        ApiError::Internal {
+            message: "An internal error occurred. Try again.".to_owned(),
+        }
+    }
 }
 
 /// The failures that are still due.
@@ -49,7 +84,11 @@ impl WireFaults {
     }
 
     /// Uses one up, if one fits.
-    pub(super) fn take(&mut self, service: &str, operation: &str) -> Result<(), ApiError> {
+    pub(super) fn take(
+        &mut self,
+        service: &str,
+        operation: &str,
+    ) -> Result<Option<Afterwards>, ApiError> {
         let fits = |wanted: &Option<String>, present: &str| {
             wanted.as_deref().is_none_or(|wanted| wanted == present)
         };
@@ -58,15 +97,9 @@ impl WireFaults {
             .due
             .iter_mut()
             .find(|fault| fits(&fault.service, service) && fits(&fault.operation, operation));
-        let Some(fault) = fault else { return Ok(()) };
+        let Some(fault) = fault else { return Ok(None) };
         fault.times -= 1;
-        Err(match fault.kind {
-            WireFaultKind::Throttled => ApiError::Throttled,
-            WireFaultKind::ServerError => ApiError::Internal {
-                message: "An internal error occurred. Try again.".to_owned(),
-            },
-            WireFaultKind::Expired => ApiError::ExpiredToken,
-        })
+        fault.kind.strikes().map(Some)
     }
 }
 
@@ -83,9 +116,16 @@ mod tests {
             kind: WireFaultKind::Throttled,
             times: 2,
         });
-        assert_eq!(faults.take("logs", "FilterLogEvents"), Ok(()));
+        assert_eq!(faults.take("logs", "FilterLogEvents"), Ok(None));
         assert_eq!(faults.take("ecs", "ListTasks"), Err(ApiError::Throttled));
         assert_eq!(faults.take("ecs", "ListServices"), Err(ApiError::Throttled));
-        assert_eq!(faults.take("ecs", "ListTasks"), Ok(()));
+        assert_eq!(faults.take("ecs", "ListTasks"), Ok(None));
+        faults.add(WireFault {
+            service: None,
+            operation: None,
+            kind: WireFaultKind::AnswerLost,
+            times: 1,
+        });
+        assert_eq!(faults.take("ecs", "StopTask"), Ok(Some(Afterwards::Lost)));
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::clock::{ClockMode, LabClock};
-use super::faults::{WireFault, WireFaults};
+use super::faults::{Afterwards, WireFault, WireFaults};
 use super::journal::{Journal, RequestRecord};
 use crate::iam::Directory;
 use crate::oracle::{Baseline, HealthReport};
@@ -270,7 +270,11 @@ impl Lab {
     }
 
     /// The failure that awaits this request, if one was injected.
-    pub(super) fn fault(&self, service: &str, operation: &str) -> Result<(), ApiError> {
+    pub(super) fn fault(
+        &self,
+        service: &str,
+        operation: &str,
+    ) -> Result<Option<Afterwards>, ApiError> {
         lock(&self.faults).take(service, operation)
     }
 }

@@ -115,7 +115,10 @@ async fn check(fix: &Fix) -> Vec<String> {
     };
     result = bench.invoke(rejected, None).await.unwrap();
     let Some(open) = interrupt(&result) else {
-        return vec![format!("the model's fix was not offered: {:?}", result.status)];
+        return vec![format!(
+            "the model's fix was not offered: {:?}",
+            result.status
+        )];
     };
     let note = open.payload["note"].as_str().unwrap_or_default();
     if !note.starts_with("The language model's plan") {
@@ -142,7 +145,11 @@ async fn check(fix: &Fix) -> Vec<String> {
     }
     let after = observation(&result, "last_observation");
     if facts(&after) != facts(&before) {
-        problems.push(format!("{:#?}\nis not\n{:#?}", facts(&after), facts(&before)));
+        problems.push(format!(
+            "{:#?}\nis not\n{:#?}",
+            facts(&after),
+            facts(&before)
+        ));
     }
     let again = Baseline::of(&after);
     if again.serves_less_than(&baseline) == fix.comes_back {
@@ -173,7 +180,10 @@ async fn a_fix_that_makes_it_worse_is_undone_without_being_told() {
         let problems = check(fix).await;
         if !problems.is_empty() {
             let problems = problems.join("\n    ");
-            failed.push(format!("{} ({}):\n    {problems}", fix.scenario, fix.thought));
+            failed.push(format!(
+                "{} ({}):\n    {problems}",
+                fix.scenario, fix.thought
+            ));
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));

@@ -67,8 +67,8 @@ pub(crate) fn service(from: &Service, cleaner: &TextCleaner) -> ServiceSnapshot 
         circuit_breaker: rollout
             .and_then(|rollout| rollout.deployment_circuit_breaker())
             .map(|breaker| (breaker.enable(), breaker.rollback())),
-        maximum_percent: rollout.and_then(|rollout| rollout.maximum_percent()),
         minimum_healthy_percent: rollout.and_then(|rollout| rollout.minimum_healthy_percent()),
+        maximum_percent: rollout.and_then(|rollout| rollout.maximum_percent()),
         enable_execute_command: from.enable_execute_command(),
         tags: from
             .tags()

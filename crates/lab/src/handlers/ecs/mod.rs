@@ -76,6 +76,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         |call| services::one(call, "ecs:UpdateService", "service"),
         services::update,
     ),
+    mutates(
+        "DeleteService",
+        |call| services::one(call, "ecs:DeleteService", "service"),
+        services::delete,
+    ),
     reads(
         "ListTasks",
         |call| vec![on_cluster(call, "ecs:ListTasks", "*")],

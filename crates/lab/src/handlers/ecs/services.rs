@@ -10,7 +10,7 @@ use crate::handlers::page::Paging;
 use crate::wire::ApiError;
 use crate::world::{
     Deployment, DeploymentConfiguration, LaunchType, LoadBalancerBinding, NetworkConfiguration,
-    Service, ServiceDeployment, ServiceDeploymentStatus, UpdateServiceInput,
+    Service, ServiceDeployment, ServiceDeploymentStatus, ServiceStatus, UpdateServiceInput,
 };
 
 fn service_arn(call: &Call<'_>, reference: &str) -> String {
@@ -32,6 +32,7 @@ pub(super) fn list(call: &mut Call<'_>) -> Answer {
     let arns = call
         .here()
         .services_of(&cluster.name)
+        .filter(|service| service.status != ServiceStatus::Inactive)
         .filter(|service| launch_type.is_none_or(|wanted| service.launch_type.as_str() == wanted))
         .map(|service| service.arn.clone());
     let (arns, next) = page(
@@ -190,6 +191,16 @@ pub(super) fn update(call: &mut Call<'_>) -> Answer {
     };
     let (account, region) = (call.caller.account.as_str(), call.region);
     let service = call.world.update_service(account, region, &input)?;
+    Ok(compact(json!({"service": describe_one(&service, true)})))
+}
+
+pub(super) fn delete(call: &mut Call<'_>) -> Answer {
+    let service = find(call)?;
+    let (cluster, name) = (service.cluster.clone(), service.name.clone());
+    let force = call.input.flag("force").unwrap_or_default();
+    let (account, region) = (call.caller.account.as_str(), call.region);
+    let world = &mut call.world;
+    let service = world.delete_service(account, region, &cluster, &name, force)?;
     Ok(compact(json!({"service": describe_one(&service, true)})))
 }
 

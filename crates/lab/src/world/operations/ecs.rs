@@ -8,8 +8,8 @@ use super::registration::{check_registration, complete_body};
 use crate::world::{
     AwsError, Deployment, DeploymentConfiguration, DeploymentStatus, LoadBalancerBinding,
     NetworkConfiguration, Region, RolloutState, Service, ServiceDeployment,
-    ServiceDeploymentStatus, StopCode, Task, TaskDefinition, TaskDefinitionStatus, TaskSpec,
-    TaskStatus, World,
+    ServiceDeploymentStatus, ServiceStatus, StopCode, Task, TaskDefinition, TaskDefinitionStatus,
+    TaskSpec, TaskStatus, World,
 };
 
 impl World {
@@ -107,6 +107,7 @@ impl World {
         let service = region
             .service(&cluster, &name)
             .ok_or_else(service_not_found)?;
+        check_active(service)?;
         let definition = match &input.task_definition {
             Some(reference) => usable_definition(region, reference)?,
             None => region
@@ -144,6 +145,36 @@ impl World {
         Ok(updated)
     }
 
+    /// `DeleteService`, by names: it drains its tasks and is inactive when the last is gone.
+    pub(crate) fn delete_service(
+        &mut self,
+        account: &str,
+        region: &str,
+        cluster: &str,
+        name: &str,
+        force: bool,
+    ) -> Result<Service, AwsError> {
+        let now = self.now;
+        let region = self.region_for_write(account, region)?;
+        let service = region
+            .service_mut(cluster, name)
+            .ok_or_else(service_not_found)?;
+        check_active(service)?;
+        if service.desired_count > 0 && !force {
+            return Err(AwsError::invalid_parameter(
+                "The service cannot be stopped while it is scaled above 0.",
+            ));
+        }
+        service.status = ServiceStatus::Draining;
+        service.desired_count = 0;
+        if let Some(primary) = service.primary_mut() {
+            primary.desired_count = 0;
+        }
+        let deleted = service.clone();
+        region.wake(now);
+        Ok(deleted)
+    }
+
     /// `StopTask`: cluster and task by name, id or ARN.
     pub(crate) fn stop_task(
         &mut self,
@@ -179,6 +210,16 @@ impl World {
         region.wake(now);
         Ok(stopped)
     }
+}
+
+fn check_active(service: &Service) -> Result<(), AwsError> {
+    if service.status == ServiceStatus::Active {
+        return Ok(());
+    }
+    Err(AwsError::new(
+        "ServiceNotActiveException",
+        "Service was not ACTIVE.",
+    ))
 }
 
 fn service_not_found() -> AwsError {
