@@ -44,7 +44,7 @@ pub use observation::{
 };
 pub use observe::{ObserveError, ObserveOptions, ServiceTarget, observe};
 pub use observe_policy::{observe_actions, observe_operations, observe_policy};
-pub use operate::{Attempt, not_undone, operate, roll_back, undo};
+pub use operate::{Attempt, not_undone, operate, roll_back, undo, unknown};
 pub use plan::{
     APPROVAL_MINUTES, Advice, Alternative, Approval, ApprovalError, Approved, AwsvpcNetwork,
     CircuitBreaker, CpuArchitecture, CreateLogGroup, DerivedPlan, DiffLine, Direction, Drift,

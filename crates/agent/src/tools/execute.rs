@@ -1,8 +1,11 @@
 //! `execute_operation`: one step of the approved plan, and nothing else.
 
+use std::time::Duration;
+
 use ecs_agent_credentials::{CredentialReference, OperateGrant, ScopeRequest};
 use ecs_agent_ecs::{
-    Approval, Approved, AwsClients, Plan, PlanContent, StepOutcome, StepStatus, operate, report,
+    Approval, Approved, AwsClients, AwsError, AwsErrorKind, Plan, PlanContent, StepOutcome,
+    StepStatus, operate, report, unknown,
 };
 use ecs_agent_runtime::{Attempt, ToolOutcome, ToolSpec};
 use futures_util::future::LocalBoxFuture;
@@ -12,6 +15,9 @@ use serde_json::json;
 
 use super::{Intent, Tool, ToolInput, ToolReply, spec_of};
 use crate::session::{Session, SessionError, stored, values};
+
+/// Pauses before a step whose outcome could not be read is looked at again.
+const LOOKS_AGAIN_AFTER: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(8)];
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -141,14 +147,12 @@ async fn execute(
     }
     let clients = operating_clients(session, input, plan.grant(arguments.step)?).await?;
     session.note("fix-executor", &format!("step {}", arguments.step));
-    let outcome = operate(
-        &clients,
-        &plan,
-        arguments.step,
-        &done,
-        attempt(input.attempt),
-    )
-    .await?;
+    let attempt = if done.last().is_some_and(StepOutcome::is_unknown) {
+        ecs_agent_ecs::Attempt::OutcomeUnknown
+    } else {
+        attempt(input.attempt)
+    };
+    let outcome = settled(session, &clients, &plan, arguments.step, &done, attempt).await?;
     let text =
         json!({"step": outcome.step, "outcome": outcome.status, "produced": outcome.produced});
     let in_effect = outcome.status.in_effect();
@@ -174,6 +178,41 @@ async fn execute(
     Ok(result
         .with_value(values::EXECUTION, json!(done))
         .with_file("/execution_log.md", log))
+}
+
+/// Carries the step out. When AWS cannot be reached or fails, the step is not repeated but looked for
+/// again: it may have been made.
+async fn settled(
+    session: &Session,
+    clients: &AwsClients,
+    plan: &Plan<Approved>,
+    step: u32,
+    done: &[StepOutcome],
+    attempt: ecs_agent_ecs::Attempt,
+) -> Result<StepOutcome, AwsError> {
+    let mut result = operate(clients, plan, step, done, attempt).await;
+    for pause in LOOKS_AGAIN_AFTER {
+        if !result.as_ref().is_err_and(may_pass) {
+            return result;
+        }
+        session.settings.timer.sleep(pause).await;
+        let unknown = ecs_agent_ecs::Attempt::OutcomeUnknown;
+        result = operate(clients, plan, step, done, unknown).await;
+    }
+    match result {
+        Err(error) if may_pass(&error) => Ok(unknown(clients, step, &error)),
+        result => result,
+    }
+}
+
+/// Whether the same question may be answered in a while.
+fn may_pass(error: &AwsError) -> bool {
+    matches!(
+        error.kind(),
+        AwsErrorKind::Throttled { .. }
+            | AwsErrorKind::Unreachable { .. }
+            | AwsErrorKind::Other { .. }
+    )
 }
 
 /// The domain's word for what is known about an earlier try.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ecs_agent_core::{Input, InvocationStatus, Mode, Permissions};
 use ecs_agent_credentials::{CredentialReference, Endpoints};
+use ecs_agent_lab::{WireFault, WireFaultKind};
 use ecs_agent_runtime::Budgets;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -212,4 +213,34 @@ async fn cancelling_is_logged_and_clears() {
         .unwrap();
     assert_eq!(result.status, InvocationStatus::Cancelled);
     assert!(result.context_cleared);
+}
+
+/// AWS cannot be read for a while, and does not answer the write: the step is looked for and not made
+/// again, and when nothing can be learnt, that is what is said.
+#[tokio::test]
+async fn a_step_of_unknown_outcome_is_looked_for_and_told_as_it_is() {
+    for (lost, verdict) in [(9, "repaired:"), (200, "not repaired:")] {
+        let mut bench = Bench::of("elb-hc-path-mismatch").await;
+        let result = bench.say().await;
+        let InvocationStatus::Interrupted(open) = &result.status else {
+            panic!("{:?}", result.status);
+        };
+        let approved = bench.answer(&open[0]);
+        for (operation, times) in [("ModifyTargetGroup", 20), ("DescribeTargetGroups", lost)] {
+            bench.lab.inject(WireFault {
+                service: None,
+                operation: Some(operation.to_owned()),
+                kind: WireFaultKind::AnswerLost,
+                times,
+            });
+        }
+        let result = bench.invoke(approved, None).await.unwrap();
+        let InvocationStatus::Done { text } = &result.status else {
+            panic!("{:?}", result.status);
+        };
+        assert!(text.starts_with(verdict), "{lost}: {text}");
+        let log = &result.files["/execution_log.md"];
+        let unknown = log.contains("it is not known whether the change was made");
+        assert_eq!(unknown, verdict.starts_with("not"), "{log}");
+    }
 }

@@ -188,6 +188,14 @@ pub fn not_undone(clients: &AwsClients, step: u32, error: &AwsError) -> StepOutc
     Ledger::new(clients).close(step, failed(error), Produced::default())
 }
 
+/// The outcome of a step about which nothing could be learnt: it may be in effect.
+///
+/// Carry it out again with [`Attempt::OutcomeUnknown`]: see [`StepOutcome::is_unknown`].
+pub fn unknown(clients: &AwsClients, step: u32, error: &AwsError) -> StepOutcome {
+    let message = format!("it is not known whether the change was made: {error}");
+    Ledger::new(clients).stopped(step, StepOutcome::UNKNOWN, message)
+}
+
 /// One operation on its way: the same for a step and for its inverse.
 #[derive(Debug, Clone, Copy)]
 struct Job<'a> {

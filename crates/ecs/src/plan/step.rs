@@ -220,6 +220,17 @@ pub struct StepOutcome {
     pub finished_at: DateTime<Utc>,
 }
 
+impl StepOutcome {
+    /// The code of a step that failed without anybody knowing whether AWS made the change.
+    pub(crate) const UNKNOWN: &str = "OutcomeUnknown";
+
+    /// Whether the step may be in effect although it failed.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        matches!(&self.status, StepStatus::Failed { code, .. } if code == Self::UNKNOWN)
+    }
+}
+
 /// What became of one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
