@@ -6,6 +6,7 @@ mod canaries;
 mod crashes;
 mod errors;
 mod exits;
+mod interleavings;
 mod leaks;
 mod mcp;
 mod no_fallback;

@@ -123,6 +123,14 @@ impl Bench {
         }
     }
 
+    /// From now on another conversation, in the same world.
+    pub(crate) async fn new_thread(&mut self) {
+        self.thread = ThreadId::new(Uuid::now_v7());
+        let (store, tenant) = (&self.settings.store, TenantScope::local());
+        let made = store.create_thread(&tenant, self.thread, &self.request, Utc::now());
+        made.await.unwrap();
+    }
+
     pub(crate) fn sources(&self) -> Sources {
         let keys = StaticCredentials::new(
             &self.account.access_key_id,

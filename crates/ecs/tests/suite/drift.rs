@@ -30,14 +30,20 @@ enum Move {
     RemovesTheInboundRule,
     AddsAnOutboundRule,
     RemovesTheOutboundRule,
-    ChangesThePath,
-    ChangesThePort,
-    ChangesTheInterval,
-    ChangesTheTimeout,
-    ChangesTheThreshold,
-    ChangesTheMatcher,
+    ChangesTheCheck(Check),
     RaisesTheLimit,
     RaisesTheFloor,
+}
+
+/// A part of the load balancer's health check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Check {
+    Path,
+    Port,
+    Interval,
+    Timeout,
+    Threshold,
+    Matcher,
 }
 
 /// Each, and the fact that has to be named; `service.` facts stand in the way of every operation.
@@ -58,12 +64,12 @@ const MOVES: [(Move, &str); 24] = [
     (Move::RemovesTheInboundRule, "ingress"),
     (Move::AddsAnOutboundRule, "egress"),
     (Move::RemovesTheOutboundRule, "egress"),
-    (Move::ChangesThePath, "health_check"),
-    (Move::ChangesThePort, "health_check"),
-    (Move::ChangesTheInterval, "health_check"),
-    (Move::ChangesTheTimeout, "health_check"),
-    (Move::ChangesTheThreshold, "health_check"),
-    (Move::ChangesTheMatcher, "health_check"),
+    (Move::ChangesTheCheck(Check::Path), "health_check"),
+    (Move::ChangesTheCheck(Check::Port), "health_check"),
+    (Move::ChangesTheCheck(Check::Interval), "health_check"),
+    (Move::ChangesTheCheck(Check::Timeout), "health_check"),
+    (Move::ChangesTheCheck(Check::Threshold), "health_check"),
+    (Move::ChangesTheCheck(Check::Matcher), "health_check"),
     (Move::RaisesTheLimit, "scaling.limits"),
     (Move::RaisesTheFloor, "scaling.limits"),
 ];
@@ -170,12 +176,7 @@ async fn happens(bench: &Bench, what: Move) {
         Move::RemovesTheOutboundRule => {
             return rule(bench, "RevokeSecurityGroupEgress", 9004).await;
         }
-        Move::ChangesThePath
-        | Move::ChangesThePort
-        | Move::ChangesTheInterval
-        | Move::ChangesTheTimeout
-        | Move::ChangesTheThreshold
-        | Move::ChangesTheMatcher => return health_check(bench, what).await,
+        Move::ChangesTheCheck(part) => return health_check(bench, part).await,
         Move::RaisesTheLimit => return limits(bench, 2, 9).await,
         Move::RaisesTheFloor => return limits(bench, 1, 4).await,
     };
@@ -227,18 +228,18 @@ async fn rule(bench: &Bench, action: &str, port: u16) {
     assert!(answer.is_ok(), "{action}: {answer:?}");
 }
 
-async fn health_check(bench: &Bench, what: Move) {
+async fn health_check(bench: &Bench, part: Check) {
     let shared = bench.world.context.sdk_config().unwrap();
     let change = aws_sdk_elasticloadbalancingv2::Client::new(&shared)
         .modify_target_group()
         .target_group_arn(&bench.seen.target_groups[0].arn);
-    let change = match what {
-        Move::ChangesThePath => change.health_check_path("/elsewhere"),
-        Move::ChangesThePort => change.health_check_port("8081"),
-        Move::ChangesTheInterval => change.health_check_interval_seconds(47),
-        Move::ChangesTheTimeout => change.health_check_timeout_seconds(3),
-        Move::ChangesTheThreshold => change.unhealthy_threshold_count(7),
-        _ => change.matcher(Matcher::builder().http_code("200-399").build()),
+    let change = match part {
+        Check::Path => change.health_check_path("/elsewhere"),
+        Check::Port => change.health_check_port("8081"),
+        Check::Interval => change.health_check_interval_seconds(47),
+        Check::Timeout => change.health_check_timeout_seconds(3),
+        Check::Threshold => change.unhealthy_threshold_count(7),
+        Check::Matcher => change.matcher(Matcher::builder().http_code("200-399").build()),
     };
     change.send().await.unwrap();
 }
@@ -276,12 +277,14 @@ async fn nothing_is_written_after(what: Move, fact: &str, kind: Kind) {
     bench.world.may_carry_out(&plan, 1).await;
     let outcome = operate(&bench.world.clients, &plan, 1, &[], Attempt::First).await;
     assert_eq!(bench.world.writes(), writes, "{kind:?} after {what:?}");
-    if what == Move::Deletes && outcome.is_err() {
-        let said = outcome.unwrap_err().to_string();
-        assert!(said.contains("is gone"), "{said}");
-        return;
-    }
-    let outcome = outcome.unwrap();
+    let outcome = match outcome {
+        // It may be gone altogether.
+        Err(error) if what == Move::Deletes => {
+            assert!(error.to_string().contains("is gone"), "{error}");
+            return;
+        }
+        outcome => outcome.unwrap(),
+    };
     let StepStatus::Refused { drift } = &outcome.status else {
         panic!("{kind:?} after {what:?}: {:?}", outcome.status);
     };

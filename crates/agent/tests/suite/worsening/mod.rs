@@ -1,7 +1,7 @@
 //! A fix that a person approved makes the service worse: the agent sees it and undoes it by itself.
 //! The fixes are data: `tests/fixes-that-worsen.toml`.
 
-mod model;
+pub(super) mod model;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -43,8 +43,8 @@ fn corpus() -> Vec<Fix> {
     toml::from_str::<Corpus>(&text).unwrap().fix
 }
 
-/// The fix with what was observed in place of its `{…}`.
-fn operations(fix: &Fix, seen: &Observation) -> Value {
+/// Proposed operations with what was observed in place of their `{…}`.
+pub(super) fn operations(operations: &[Value], reason: &str, seen: &Observation) -> Value {
     let service = &seen.service;
     let own = service.security_groups.first();
     let balancers = seen.load_balancers.first();
@@ -62,10 +62,9 @@ fn operations(fix: &Fix, seen: &Observation) -> Value {
             balancers.and_then(|balancer| balancer.security_groups.first()),
         ),
     ];
-    let proposed: Vec<Value> = fix
-        .operations
+    let proposed: Vec<Value> = operations
         .iter()
-        .map(|operation| json!({"operation": operation, "reason": fix.thought}))
+        .map(|operation| json!({"operation": operation, "reason": reason}))
         .collect();
     let text = places
         .into_iter()
@@ -76,7 +75,7 @@ fn operations(fix: &Fix, seen: &Observation) -> Value {
 }
 
 /// What a plan could have changed. Ids of deployments are new after every change of the service.
-fn facts(seen: &Observation) -> BTreeMap<String, String> {
+pub(super) fn facts(seen: &Observation) -> BTreeMap<String, String> {
     Fingerprint::of(seen)
         .facts()
         .filter(|(fact, _)| *fact != "service.deployments")
@@ -84,11 +83,11 @@ fn facts(seen: &Observation) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn observation(result: &InvocationResult, key: &str) -> Observation {
+pub(super) fn observation(result: &InvocationResult, key: &str) -> Observation {
     serde_json::from_value(result.values[key].clone()).unwrap()
 }
 
-fn interrupt(result: &InvocationResult) -> Option<OpenInterrupt> {
+pub(super) fn interrupt(result: &InvocationResult) -> Option<OpenInterrupt> {
     match &result.status {
         InvocationStatus::Interrupted(open) => Some(open[0].clone()),
         _ => None,
@@ -106,7 +105,7 @@ async fn check(fix: &Fix) -> Vec<String> {
     let baseline = Baseline::of(&before);
 
     // The person does not want the derived plan.
-    model.insist_on(operations(fix, &before));
+    model.insist_on(operations(&fix.operations, &fix.thought, &before));
     let open = interrupt(&result).unwrap();
     let rejected = Input::Answer {
         interrupt: open.id,

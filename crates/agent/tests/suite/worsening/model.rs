@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 
 /// The model.
 #[derive(Debug, Default)]
-pub(super) struct Stubborn {
+pub(crate) struct Stubborn {
     operations: Mutex<Option<Value>>,
     watched: Mutex<Vec<String>>,
 }
 
 impl Stubborn {
     /// From now on it proposes these.
-    pub(super) fn insist_on(&self, operations: Value) {
+    pub(crate) fn insist_on(&self, operations: Value) {
         *self
             .operations
             .lock()
@@ -26,7 +26,7 @@ impl Stubborn {
     }
 
     /// The states that `verify_service` gave, in order.
-    pub(super) fn watched(&self) -> Vec<String> {
+    pub(crate) fn watched(&self) -> Vec<String> {
         let watched = self.watched.lock();
         watched.unwrap_or_else(PoisonError::into_inner).clone()
     }
