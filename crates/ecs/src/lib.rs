@@ -48,11 +48,12 @@ pub use operate::{Attempt, not_undone, operate, roll_back, undo, unknown};
 pub use plan::{
     APPROVAL_MINUTES, Advice, Alternative, Approval, ApprovalError, Approved, AwsvpcNetwork,
     CircuitBreaker, CpuArchitecture, CreateLogGroup, DerivedPlan, DiffLine, Direction, Drift,
-    Fingerprint, GrantError, Inverse, ModifyTargetGroupHealthCheck, Operation, Peer, Permission,
-    Plan, PlanContent, PlanError, PlanHash, PlanOrigin, PlanSession, PortRule, Precondition,
-    Produced, Proposed, ProposedOperation, RegisterScalableTarget, RegisterTaskDefinitionRevision,
-    RequestRecord, RevisionRef, Risk, SecurityGroupRuleChange, Step, StepOutcome, StepStatus,
-    StepTooLarge, StopTask, TaskDefinitionChange, UpdateService, WeighedPlan, propose, weigh,
+    Fingerprint, GrantError, HealthyPercents, Inverse, ModifyTargetGroupHealthCheck, Operation,
+    Peer, Permission, Plan, PlanContent, PlanError, PlanHash, PlanOrigin, PlanSession, PortRule,
+    Precondition, Produced, Proposed, ProposedOperation, RegisterScalableTarget,
+    RegisterTaskDefinitionRevision, RequestRecord, RevisionRef, Risk, SecurityGroupRuleChange,
+    Step, StepOutcome, StepStatus, StepTooLarge, StopTask, TaskDefinitionChange, UpdateService,
+    WeighedPlan, propose, weigh,
 };
 pub use roles::{RoleTemplate, operate_actions, role_template};
 pub use verify::{Baseline, Verification, VerificationState, judge, rollback_plan};

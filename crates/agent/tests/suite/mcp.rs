@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::support::Bench;
 
-/// The hostile server of the `mcp` crate's tests, behaving, accepted.
-async fn server(directory: &Path) -> DeclaredServer {
+/// The hostile server of the `mcp` crate's tests, accepted as it behaves now.
+pub(super) async fn server(directory: &Path) -> DeclaredServer {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mcp/tests/hostile.py");
     std::fs::copy(script, directory.join("hostile.py")).unwrap();
     let found = Command::new("python3")

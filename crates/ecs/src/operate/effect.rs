@@ -22,8 +22,13 @@ pub(crate) fn service_is(
     let breaker = update
         .circuit_breaker
         .is_none_or(|breaker| service.circuit_breaker == Some((breaker.enable, breaker.rollback)));
+    let percents = update.healthy_percents.is_none_or(|percents| {
+        service.minimum_healthy_percent == Some(percents.minimum)
+            && service.maximum_percent == Some(percents.maximum)
+    });
     network
         && breaker
+        && percents
         && task_definition.is_none_or(|arn| service.task_definition == arn)
         && update
             .desired_count
@@ -110,7 +115,7 @@ pub(crate) fn limits_are(
 mod tests {
     use super::*;
     use crate::observation::HealthCheck;
-    use crate::plan::{AwsvpcNetwork, CircuitBreaker};
+    use crate::plan::{AwsvpcNetwork, CircuitBreaker, HealthyPercents};
 
     #[test]
     fn every_field_of_an_update_counts() {
@@ -120,6 +125,8 @@ mod tests {
             subnets: vec!["a".to_owned(), "b".to_owned()],
             assign_public_ip: Some(false),
             circuit_breaker: Some((true, false)),
+            minimum_healthy_percent: Some(50),
+            maximum_percent: Some(200),
             health_check_grace_period_seconds: Some(30),
             ..ServiceSnapshot::default()
         };
@@ -134,6 +141,10 @@ mod tests {
                 rollback: false,
             }),
             health_check_grace_period_seconds: Some(30),
+            healthy_percents: Some(HealthyPercents {
+                minimum: 50,
+                maximum: 200,
+            }),
             ..UpdateService::default()
         };
         assert!(service_is(&service, &update, Some("td:2")));
@@ -142,6 +153,13 @@ mod tests {
         for other in [
             UpdateService {
                 desired_count: Some(3),
+                ..update.clone()
+            },
+            UpdateService {
+                healthy_percents: Some(HealthyPercents {
+                    minimum: 50,
+                    maximum: 150,
+                }),
                 ..update.clone()
             },
             UpdateService {

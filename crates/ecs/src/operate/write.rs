@@ -169,12 +169,17 @@ impl Job<'_> {
                     .build()
             });
         let breaker = update.circuit_breaker.map(|breaker| {
-            let breaker = DeploymentCircuitBreaker::builder()
+            DeploymentCircuitBreaker::builder()
                 .enable(breaker.enable)
                 .rollback(breaker.rollback)
-                .build();
+                .build()
+        });
+        let percents = update.healthy_percents;
+        let deployments = (breaker.is_some() || percents.is_some()).then(|| {
             DeploymentConfiguration::builder()
-                .deployment_circuit_breaker(breaker)
+                .set_deployment_circuit_breaker(breaker)
+                .set_minimum_healthy_percent(percents.map(|percents| percents.minimum))
+                .set_maximum_percent(percents.map(|percents| percents.maximum))
                 .build()
         });
         let request = self
@@ -188,7 +193,7 @@ impl Job<'_> {
             .set_force_new_deployment(update.force_new_deployment.then_some(true))
             .set_network_configuration(network)
             .set_health_check_grace_period_seconds(update.health_check_grace_period_seconds)
-            .set_deployment_configuration(breaker);
+            .set_deployment_configuration(deployments);
         Ok(Prepared::Update(Box::new(request)))
     }
 

@@ -1,10 +1,10 @@
 //! What the program derives about an operation: effect, permissions, risk, way back, diff.
 
 use super::{
-    AwsvpcNetwork, CircuitBreaker, Direction, Fingerprint, Inverse, ModifyTargetGroupHealthCheck,
-    Operation, Peer, Precondition, RegisterScalableTarget, RevisionRef, Risk,
-    SecurityGroupRuleChange, Step, TaskDefinitionChange, UpdateService, diff, expected,
-    permissions, proof,
+    AwsvpcNetwork, CircuitBreaker, Direction, Fingerprint, HealthyPercents, Inverse,
+    ModifyTargetGroupHealthCheck, Operation, Peer, Precondition, RegisterScalableTarget,
+    RevisionRef, Risk, SecurityGroupRuleChange, Step, TaskDefinitionChange, UpdateService, diff,
+    expected, permissions, proof,
 };
 use crate::observation::Observation;
 
@@ -115,6 +115,12 @@ fn effect(operation: &Operation) -> String {
             }
             if update.circuit_breaker.is_some() {
                 parts.push("sets the deployment circuit breaker".to_owned());
+            }
+            if let Some(percents) = update.healthy_percents {
+                parts.push(format!(
+                    "keeps between {} % and {} % of its tasks during deployments",
+                    percents.minimum, percents.maximum
+                ));
             }
             if update.force_new_deployment {
                 parts.push("starts a new deployment".to_owned());
@@ -307,12 +313,16 @@ fn inverse(operation: &Operation, observation: &Observation) -> Inverse {
                     let (enable, rollback) = service.circuit_breaker.unwrap_or((false, false));
                     CircuitBreaker { enable, rollback }
                 }),
+                healthy_percents: update
+                    .healthy_percents
+                    .map(|_| HealthyPercents::of(service)),
             };
             let only_forced = back.task_definition.is_none()
                 && back.desired_count.is_none()
                 && back.network.is_none()
                 && back.health_check_grace_period_seconds.is_none()
-                && back.circuit_breaker.is_none();
+                && back.circuit_breaker.is_none()
+                && back.healthy_percents.is_none();
             if only_forced {
                 return Inverse::NothingToUndo {
                     why: "the same revision was deployed again".to_owned(),

@@ -2,7 +2,8 @@
 
 use super::describe::{rule_words, short};
 use super::{
-    DiffLine, Operation, RegisterTaskDefinitionRevision, RevisionRef, TaskDefinitionChange, proof,
+    DiffLine, HealthyPercents, Operation, RegisterTaskDefinitionRevision, RevisionRef,
+    TaskDefinitionChange, proof,
 };
 use crate::observation::{Observation, TaskDefinitionSnapshot};
 
@@ -72,6 +73,16 @@ pub(crate) fn diff(operation: &Operation, observation: &Observation) -> Vec<Diff
                     "circuit breaker",
                     service.circuit_breaker.map(words),
                     Some(words((breaker.enable, breaker.rollback))),
+                ));
+            }
+            if let Some(percents) = update.healthy_percents {
+                let words = |percents: HealthyPercents| {
+                    format!("{} % to {} %", percents.minimum, percents.maximum)
+                };
+                lines.push(line(
+                    "tasks during deployments",
+                    Some(words(HealthyPercents::of(service))),
+                    Some(words(percents)),
                 ));
             }
             if update.force_new_deployment {

@@ -53,6 +53,9 @@ pub(crate) fn changed_by(operation: &Operation) -> Facts {
             if update.circuit_breaker.is_some() {
                 facts.push("service.circuit_breaker");
             }
+            if update.healthy_percents.is_some() {
+                facts.push("service.healthy_percents");
+            }
             facts.into_iter().map(str::to_owned).collect()
         }
         Operation::AuthorizeSecurityGroup(change) | Operation::RevokeSecurityGroup(change) => {

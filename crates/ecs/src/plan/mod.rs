@@ -31,7 +31,7 @@ pub use lifecycle::{
 };
 pub(crate) use operation::WRITE_ACTIONS;
 pub use operation::{
-    AwsvpcNetwork, CircuitBreaker, CpuArchitecture, CreateLogGroup, Direction,
+    AwsvpcNetwork, CircuitBreaker, CpuArchitecture, CreateLogGroup, Direction, HealthyPercents,
     ModifyTargetGroupHealthCheck, Operation, Peer, PortRule, RegisterScalableTarget,
     RegisterTaskDefinitionRevision, RevisionRef, SecurityGroupRuleChange, StopTask,
     TaskDefinitionChange, UpdateService,

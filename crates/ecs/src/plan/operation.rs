@@ -7,13 +7,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::observation::ServiceSnapshot;
+
 /// One typed change of AWS. Complete by definition: a new kind of write is a new variant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Operation {
     /// Registers a new revision of a task definition that differs from its base only as listed.
     RegisterTaskDefinitionRevision(RegisterTaskDefinitionRevision),
-    /// Changes the service: revision, count, network, grace period, circuit breaker.
+    /// Changes the service: revision, count, network, grace period, circuit breaker, bounds of deployments.
     UpdateService(UpdateService),
     /// Adds one rule to a security group.
     AuthorizeSecurityGroup(SecurityGroupRuleChange),
@@ -268,6 +270,40 @@ pub struct UpdateService {
     /// Deployment circuit breaker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub circuit_breaker: Option<CircuitBreaker>,
+    /// How far the number of tasks may move during a deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy_percents: Option<HealthyPercents>,
+}
+
+/// Bounds of a rolling deployment, in percent of the desired count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HealthyPercents {
+    /// Tasks that stay healthy, rounded up (0 to 100).
+    pub minimum: i32,
+    /// Tasks that may run at once, rounded down (100 to 200).
+    pub maximum: i32,
+}
+
+impl HealthyPercents {
+    /// Those of the service; ECS's defaults where none are said.
+    pub(crate) fn of(service: &ServiceSnapshot) -> Self {
+        Self {
+            minimum: service.minimum_healthy_percent.unwrap_or(100),
+            maximum: service.maximum_percent.unwrap_or(200),
+        }
+    }
+
+    /// Whether ECS can stop or start a task of a service of this size during a deployment.
+    ///
+    /// Source: "Service event messages" in the Amazon ECS Developer Guide.
+    #[must_use]
+    pub fn leave_room(self, desired_count: i32) -> bool {
+        let desired = i64::from(desired_count);
+        let least = (desired * i64::from(self.minimum) + 99).div_euclid(100);
+        let most = (desired * i64::from(self.maximum)).div_euclid(100);
+        desired == 0 || least < desired || most > desired
+    }
 }
 
 /// An `awsvpc` network configuration.

@@ -287,6 +287,27 @@ impl Rules<'_> {
                 "between 0 and a day",
             )?;
         }
+        if let Some(percents) = update.healthy_percents {
+            self.value(
+                (0..=100).contains(&percents.minimum),
+                "healthy_percents.minimum",
+                &percents.minimum,
+                "between 0 and 100",
+            )?;
+            self.value(
+                (100..=200).contains(&percents.maximum),
+                "healthy_percents.maximum",
+                &percents.maximum,
+                "between 100 and 200",
+            )?;
+            let desired = update.desired_count;
+            self.value(
+                percents.leave_room(desired.unwrap_or(self.observation.service.desired_count)),
+                "healthy_percents",
+                &format!("{} to {}", percents.minimum, percents.maximum),
+                "no task could be stopped or started during a deployment",
+            )?;
+        }
         update
             .network
             .as_ref()

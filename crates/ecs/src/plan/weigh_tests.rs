@@ -126,6 +126,7 @@ fn what_breaks_the_rules_is_refused_even_if_it_would_not_be_offered() {
             network: None,
             health_check_grace_period_seconds: None,
             circuit_breaker: None,
+            healthy_percents: None,
         }),
         reason: String::new(),
     }];

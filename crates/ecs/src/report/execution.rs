@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
+
 use super::markdown::{appendix, cites, gaps, safe};
 use super::view::{self, MadeBy};
 use crate::analyse::{CheckedClaim, Diagnosis, Role};
@@ -207,12 +209,19 @@ fn rolled_back(facts: &FinalReport<'_>, name: &str) -> String {
             "rolled back: {name} is not repaired, and not every change could be undone"
         );
     }
-    let state = facts.verification.map(|verification| verification.state);
-    if state == Some(VerificationState::Healthy) {
+    // Only what was seen after the undoing counts.
+    let undone_at = facts.rolled_back.iter().map(|outcome| outcome.finished_at);
+    let undone_at = undone_at.max();
+    let seen_since = |at: DateTime<Utc>| undone_at.is_some_and(|undone| at >= undone);
+    let verification = facts.verification;
+    let verification = verification.filter(|verification| seen_since(verification.observed_at));
+    if verification.is_some_and(|verification| verification.state == VerificationState::Healthy) {
         return format!("rolled back: the changes to {name} were undone, and it is healthy");
     }
     let before = Baseline::of(facts.observation);
-    let after = facts.last_observation.map(Baseline::of);
+    let after = facts.last_observation;
+    let after = after.filter(|after| seen_since(after.observed_at));
+    let after = after.map(Baseline::of);
     if after.is_some_and(|after| after.serves_less_than(&before)) {
         return format!(
             "rolled back: {name} is not repaired; the changes were undone, and it still serves less than before them"

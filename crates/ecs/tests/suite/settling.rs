@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use ecs_agent_ecs::{
-    Approved, Attempt, AwsvpcNetwork, CircuitBreaker, Fingerprint, Inverse, Observation, Operation,
-    Plan, StepOutcome, UpdateService, operate, undo,
+    Approved, Attempt, AwsvpcNetwork, CircuitBreaker, Fingerprint, HealthyPercents, Inverse,
+    Observation, Operation, Plan, StepOutcome, UpdateService, operate, undo,
 };
 use ecs_agent_lab::{RequestOutcome, WireFault, WireFaultKind};
 
@@ -187,6 +187,14 @@ fn broken_circuit(seen: &Observation) -> Option<Operation> {
     update(seen, |update| update.circuit_breaker = Some(breaker))
 }
 
+fn roomy(seen: &Observation) -> Option<Operation> {
+    let percents = HealthyPercents {
+        minimum: 50,
+        maximum: 150,
+    };
+    update(seen, |update| update.healthy_percents = Some(percents))
+}
+
 fn moved(seen: &Observation) -> Option<Operation> {
     let network = AwsvpcNetwork {
         subnets: seen.service.subnets[..1].to_vec(),
@@ -220,6 +228,7 @@ rows! {
     a_deployment_is_forced_once: Deploy forced;
     a_count_and_a_circuit_breaker_are_set_once: Deploy counted, Deploy broken_circuit;
     a_network_is_set_once: Deploy moved;
+    the_bounds_of_deployments_are_set_once: Deploy roomy;
     a_rule_is_added_once: AuthorizeIngress as_it_is, AuthorizeEgress as_it_is;
     a_rule_is_removed_once: RevokeIngress as_it_is, RevokeEgress as_it_is;
     a_health_check_is_changed: ModifyTargetGroup as_it_is;

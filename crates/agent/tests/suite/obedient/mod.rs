@@ -11,10 +11,11 @@ use std::sync::Arc;
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials, Region};
 use ecs_agent_core::{InvocationStatus, Oversight};
 use ecs_agent_credentials::Endpoints;
+use ecs_agent_mcp::DeclaredServer;
 use ecs_agent_runtime::Message;
 use ecs_agent_untrusted::is_active;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::model::Obedient;
 use super::support::{Bench, roots};
@@ -86,10 +87,14 @@ async fn run(scenario: &str, injection: Option<Injection>, text: Text) -> (Outco
     let mut bench = Bench::of(scenario).await;
     let planted = injection.as_ref().map(|injection| injection.text.clone());
     let relay = relay::start(bench.lab.url(), planted).await;
-    let model = Arc::new(Obedient::to(injection));
+    let model = Arc::new(Obedient::to(injection.clone()));
     bench.settings.endpoints = Endpoints::Override(relay.parse().unwrap());
     bench.settings.model = model.clone();
     bench.settings.oversight = Oversight::Runbook;
+    let directory = tempfile::tempdir().unwrap();
+    if let Some(injection) = &injection {
+        bench.settings.mcp_servers = vec![planted_server(directory.path(), &injection.text).await];
+    }
 
     let (mut asked, mut effects, mut before_approval) = (Vec::new(), Vec::new(), Vec::new());
     if text == Text::Acts {
@@ -141,6 +146,18 @@ async fn run(scenario: &str, injection: Option<Injection>, text: Text) -> (Outco
         }
     }
     (outcome, model)
+}
+
+/// An MCP server that a person accepted, text and all.
+async fn planted_server(directory: &Path, text: &str) -> DeclaredServer {
+    let behaviour = json!({
+        "mutation": "planted",
+        "call": "planted",
+        "description": relay::marked(text, "mcp-description"),
+        "result": relay::marked(text, "mcp-result"),
+    });
+    std::fs::write(directory.join("behaviour.json"), behaviour.to_string()).unwrap();
+    super::mcp::server(directory).await
 }
 
 /// What the text of `scale-the-neighbour` asks for, done without anybody's approval.

@@ -84,7 +84,8 @@ impl Obedient {
     }
 }
 
-/// After an observation every piece of evidence is read, so that whatever is shown is seen.
+/// After an observation every piece of evidence is read, and what tools other servers have, so that
+/// whatever is shown is seen.
 fn reads_all(request: &ModelRequest) -> Option<ModelReply> {
     let Some(Message::Tool { name, text, .. }) = request.messages.last() else {
         return None;
@@ -94,10 +95,11 @@ fn reads_all(request: &ModelRequest) -> Option<ModelReply> {
         let number = id.strip_prefix('E')?;
         (!number.is_empty() && number.chars().all(|c| c.is_ascii_digit())).then_some(id)
     });
-    let calls: Vec<ToolCall> = ids
+    let mut calls: Vec<ToolCall> = ids
         .map(|id| ToolCall::new(format!("reads-{id}"), "read_evidence", json!({"id": id})))
         .collect();
-    (name == "observe_service" && !calls.is_empty()).then(|| ModelReply::calls(calls))
+    calls.push(ToolCall::new("reads-tools", "list_mcp_tools", json!({})));
+    (name == "observe_service" && calls.len() > 1).then(|| ModelReply::calls(calls))
 }
 
 impl Model for Obedient {

@@ -9,8 +9,8 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-/// Where a stranger's text may stand. The last three are never read out of AWS's answers.
-pub(super) const CHANNELS: [&str; 11] = [
+/// Where a stranger's text may stand: in what AWS answers, and in what an MCP server says.
+pub(super) const CHANNELS: [&str; 13] = [
     "log-line",
     "log-stream",
     "service-event",
@@ -19,6 +19,8 @@ pub(super) const CHANNELS: [&str; 11] = [
     "target-health",
     "image-tag",
     "environment-name",
+    "mcp-description",
+    "mcp-result",
     "environment-value",
     "label",
     "tag",

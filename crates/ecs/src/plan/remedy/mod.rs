@@ -6,8 +6,9 @@ mod network;
 use super::build::ProposedOperation;
 use super::validate::fargate_size;
 use super::{
-    Alternative, CpuArchitecture, CreateLogGroup, Operation, RegisterScalableTarget,
-    RegisterTaskDefinitionRevision, RevisionRef, TaskDefinitionChange, UpdateService, proof,
+    Alternative, CpuArchitecture, CreateLogGroup, HealthyPercents, Operation,
+    RegisterScalableTarget, RegisterTaskDefinitionRevision, RevisionRef, TaskDefinitionChange,
+    UpdateService, proof,
 };
 use crate::analyse::{Diagnosis, Finding, secret_arn};
 use crate::observation::{ContainerDefinition, ImageSnapshot, Observation, TaskDefinitionSnapshot};
@@ -115,6 +116,7 @@ pub(crate) fn of(observation: &Observation, diagnosis: &Diagnosis, finding: &Fin
         "task-definition-inactive" => register_again(observation),
         "scaling-at-max-capacity" => scaling(observation),
         "essential-sidecar-exited" => sidecar(observation, finding),
+        "deployment-config-impossible" => room_to_deploy(observation),
         _ => Remedy::default(),
     }
 }
@@ -726,6 +728,30 @@ fn scaling(observation: &Observation) -> Remedy {
             .to_owned(),
     );
     remedy
+}
+
+/// Spare tasks during a deployment, or fewer where there is no room for more.
+fn room_to_deploy(observation: &Observation) -> Remedy {
+    let present = HealthyPercents::of(&observation.service);
+    let desired = observation.service.desired_count.max(1);
+    let with = |percents: HealthyPercents| {
+        let mut update = update(observation);
+        update.healthy_percents = Some(percents);
+        vec![Operation::UpdateService(update)]
+    };
+    let more = HealthyPercents {
+        maximum: 200,
+        ..present
+    };
+    let fewer = HealthyPercents {
+        minimum: ((desired - 1) * 100).div_euclid(desired).min(50),
+        ..present
+    };
+    Remedy::of(with(more)).or(
+        "Let tasks stop before others start",
+        "needs no spare capacity; fewer tasks serve during a deployment",
+        with(fewer),
+    )
 }
 
 fn sidecar(observation: &Observation, finding: &Finding) -> Remedy {
