@@ -54,6 +54,9 @@ def silent_endpoint():
 
 
 def with_core_files():
+    # A shell starts what runs in its background with these ignored, and children inherit that.
+    for ignored in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(ignored, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
 
 
